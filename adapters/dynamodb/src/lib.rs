@@ -1,0 +1,1 @@
+//! The hosts in a DynamoDB table.

@@ -1,0 +1,1 @@
+//! Stores and wrappers that need no heavy dependency.

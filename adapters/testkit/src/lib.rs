@@ -1,0 +1,1 @@
+//! What every store must pass, and the hosts to try it with.

@@ -1,0 +1,49 @@
+//! Which services the guard against mass expiry holds up at the moment.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::host::HostKey;
+use crate::list::Listing;
+use crate::values::ServiceName;
+
+/// The latest listing of every guarded service: a check-in of a host on it merges its tags, although its row is
+/// expired (liveness rule 10).
+#[derive(Default)]
+pub(crate) struct Guarded(RwLock<HashMap<ServiceName, Arc<Listing>>>);
+
+impl Guarded {
+    /// Notes a new judgement of a service.
+    pub(crate) fn note(&self, service: &ServiceName, listing: &Arc<Listing>) {
+        if listing.guarded > 0 {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(service.clone(), Arc::clone(listing));
+        } else if self.read().contains_key(service) {
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(service);
+        }
+    }
+
+    /// Whether the guard keeps that host listed.
+    pub(crate) fn spares(&self, key: &HostKey) -> bool {
+        self.read()
+            .get(key.service())
+            .is_some_and(|listing| listing.lists(key))
+    }
+
+    /// Every guarded service with the number of hosts that are kept on its list.
+    pub(crate) fn services(&self) -> Vec<(ServiceName, usize)> {
+        self.read()
+            .iter()
+            .map(|(service, listing)| (service.clone(), listing.guarded))
+            .collect()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ServiceName, Arc<Listing>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

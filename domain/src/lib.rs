@@ -1,0 +1,32 @@
+//! The rules of the registry, free of I/O: what a host is, when it is listed, and what may be done to it.
+//!
+//! Start at [`Registry`]; what it needs of the world are the two ports [`HostRepository`] and [`Clock`].
+
+mod canonical;
+mod check_in;
+mod clock;
+mod guard;
+mod host;
+mod lease;
+mod list;
+mod liveness;
+mod registry;
+mod repository;
+mod tags;
+mod values;
+mod watch;
+
+pub use canonical::push_string as push_json_string;
+pub use check_in::CheckIn;
+pub use clock::Clock;
+pub use host::{Host, HostKey, Row};
+pub use lease::{LeaseClock, LeaseInstant, Moment};
+pub use list::{HostList, Listing};
+pub use liveness::Liveness;
+pub use registry::{Answer, HostError, Registration, Registry};
+pub use repository::{Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError};
+pub use tags::{AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, REGION, Tags};
+pub use values::{
+    HostAddress, InvalidValue, LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName,
+};
+pub use watch::Known;

@@ -1,0 +1,96 @@
+//! The rows of a service or service repo as they were read, and the judgement on which of them are listed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::host::{Host, HostKey, Row};
+use crate::lease::LeaseInstant;
+use crate::liveness::Liveness;
+
+/// Rows as a store holds them, expired ones included, ordered by key. Shared by all readers until a row changes.
+#[derive(Debug, Default)]
+pub struct HostList {
+    rows: Vec<Row>,
+    /// The last judgement, kept because it holds until the next host expires.
+    judged: Mutex<Option<Arc<Listing>>>,
+}
+
+impl HostList {
+    /// Takes rows in any order.
+    pub fn new(mut rows: Vec<Row>) -> Self {
+        rows.sort_by(|a, b| a.host.key.cmp(&b.host.key));
+        Self {
+            rows,
+            judged: Mutex::default(),
+        }
+    }
+
+    /// Every row, ordered by key.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Judges the rows, once for as long as the judgement holds: the same `Arc` means the same listing. `news` hears
+    /// of every new judgement.
+    pub fn listing(
+        &self,
+        liveness: &Liveness,
+        at: LeaseInstant,
+        news: impl FnOnce(&Arc<Listing>),
+    ) -> Arc<Listing> {
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = judged.as_ref().filter(|listing| listing.holds_at(at)) {
+            return Arc::clone(listing);
+        }
+        let listing = Arc::new(liveness.judge(&self.rows, at));
+        news(&listing);
+        judged.insert(listing).clone()
+    }
+}
+
+/// The hosts that readers see, and what the judgement found beside them.
+#[derive(Debug)]
+pub struct Listing {
+    /// The listed hosts, ordered by key.
+    pub hosts: Vec<Arc<Host>>,
+    /// How many of them are expired and kept by the guard against mass expiry.
+    pub guarded: usize,
+    /// The rows a sweep may remove.
+    pub expired: Vec<Row>,
+    /// When it was judged, and the last moment at which it is still true.
+    pub(crate) judged_at: LeaseInstant,
+    pub(crate) holds_until: LeaseInstant,
+}
+
+impl Listing {
+    /// Whether nothing has expired, or died, between the judgement and that moment.
+    pub fn holds_at(&self, at: LeaseInstant) -> bool {
+        (self.judged_at..=self.holds_until).contains(&at)
+    }
+
+    /// The last moment at which the listing is still true, unless a row changes before.
+    pub fn holds_until(&self) -> LeaseInstant {
+        self.holds_until
+    }
+
+    /// This listing with some of its expired hosts listed after all.
+    pub(crate) fn sparing(&self, spared: Vec<Arc<Host>>) -> Self {
+        let mut hosts: Vec<_> = self.hosts.iter().cloned().chain(spared).collect();
+        hosts.sort_by(|a, b| a.key.cmp(&b.key));
+        let guarded = hosts.len() - self.hosts.len();
+        let (judged_at, holds_until) = (self.judged_at, self.holds_until);
+        Self {
+            hosts,
+            guarded,
+            expired: Vec::new(),
+            judged_at,
+            holds_until,
+        }
+    }
+
+    /// Whether readers see that host.
+    pub fn lists(&self, key: &HostKey) -> bool {
+        self.hosts
+            .binary_search_by(|host| host.key.cmp(key))
+            .is_ok()
+    }
+}

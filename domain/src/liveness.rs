@@ -1,0 +1,112 @@
+//! Which rows are listed: the TTL, and the guard against mass expiry (liveness rules 1, 4, 13 and 14).
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::host::Row;
+use crate::lease::LeaseInstant;
+use crate::list::Listing;
+
+/// What an operator decides about expiry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Liveness {
+    /// How long a check-in keeps a host listed.
+    pub host_ttl: Duration,
+    /// The share of a service's rows, 0 to 1, that expiry alone never goes below; 0 turns the guard off.
+    pub guard_minimum_live: f64,
+}
+
+/// How old a row is.
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Age {
+    Live,
+    Expired,
+    /// So old that no guard lists it (rule 4).
+    Dead,
+}
+
+impl Liveness {
+    /// The guard leaves smaller services alone (rule 13).
+    pub const GUARD_MINIMUM_BASE: usize = 5;
+    /// A row is dead after this many TTLs (rule 4).
+    pub const TTLS_TO_DEATH: u32 = 7;
+
+    /// Judges all rows of a service at a moment.
+    pub fn judge(&self, rows: &[Row], at: LeaseInstant) -> Listing {
+        let ages: Vec<Age> = rows.iter().map(|row| self.age(row, at)).collect();
+        let live = ages.iter().filter(|age| **age == Age::Live).count();
+        let base = ages.iter().filter(|age| **age != Age::Dead).count();
+        let spared = spared(rows, &ages, self.guarded(base, live));
+        let mut listing = Listing {
+            hosts: Vec::with_capacity(live + spared.len()),
+            guarded: spared.len(),
+            expired: Vec::new(),
+            judged_at: at,
+            holds_until: rows
+                .iter()
+                .zip(&ages)
+                .map(|(row, age)| self.next_age(row, *age))
+                .min()
+                .unwrap_or(LeaseInstant::DISTANT_FUTURE),
+        };
+        for (position, (row, age)) in rows.iter().zip(&ages).enumerate() {
+            if *age == Age::Live || spared.binary_search(&position).is_ok() {
+                listing.hosts.push(Arc::clone(&row.host));
+            } else if spared.is_empty() {
+                listing.expired.push(row.clone());
+            }
+        }
+        listing
+    }
+
+    fn age(&self, row: &Row, at: LeaseInstant) -> Age {
+        if at <= row.renewed + self.host_ttl {
+            Age::Live
+        } else if at <= row.renewed + self.host_ttl * Self::TTLS_TO_DEATH {
+            Age::Expired
+        } else {
+            Age::Dead
+        }
+    }
+
+    /// The last moment at which a row is still of that age.
+    fn next_age(&self, row: &Row, age: Age) -> LeaseInstant {
+        match age {
+            Age::Live => row.renewed + self.host_ttl,
+            Age::Expired => row.renewed + self.host_ttl * Self::TTLS_TO_DEATH,
+            Age::Dead => LeaseInstant::DISTANT_FUTURE,
+        }
+    }
+
+    /// How many expired rows the guard keeps listed.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rows are far fewer than 2^52"
+    )]
+    fn guarded(&self, base: usize, live: usize) -> usize {
+        let least = (base as f64 * self.guard_minimum_live).ceil() as usize;
+        if base < Self::GUARD_MINIMUM_BASE {
+            0
+        } else {
+            least.saturating_sub(live)
+        }
+    }
+}
+
+/// The positions of the most recently seen expired rows. A function of what is stored, so that every node spares
+/// the same ones, also after a restart.
+fn spared(rows: &[Row], ages: &[Age], count: usize) -> Vec<usize> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let mut expired: Vec<usize> = (0..rows.len())
+        .filter(|position| ages[*position] == Age::Expired)
+        .collect();
+    expired.sort_by_key(|position| (Reverse(rows[*position].host.last_check_in), *position));
+    expired.truncate(count);
+    expired.sort_unstable();
+    expired
+}

@@ -1,0 +1,336 @@
+//! The use cases: what hosts, readers and operators can do.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::check_in::CheckIn;
+use crate::guard::Guarded;
+use crate::host::{HostKey, Row};
+use crate::lease::{LeaseClock, LeaseInstant};
+use crate::list::Listing;
+use crate::liveness::Liveness;
+use crate::repository::{
+    Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
+};
+use crate::tags::Tags;
+use crate::values::{LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName};
+use crate::watch::{Known, Watch};
+
+/// The registry of live hosts.
+pub struct Registry {
+    repository: Arc<dyn HostRepository>,
+    lease: Arc<LeaseClock>,
+    liveness: Liveness,
+    guarded: Guarded,
+    watch: Watch,
+}
+
+/// A host's own account of itself.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Which host it is.
+    pub key: HostKey,
+    /// The repository its service is built from.
+    pub service_repo_name: ServiceRepoName,
+    /// Where it serves.
+    pub port: Port,
+    /// What it runs.
+    pub revision: Revision,
+    /// Everything else about it.
+    pub tags: Tags,
+}
+
+/// What a reader gets.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The listed hosts; the same `Arc` as long as nothing changes.
+    pub listing: Arc<Listing>,
+    /// Set when the store could not be asked and this is what it said before.
+    pub stale: Option<Stale>,
+}
+
+/// Why a host could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// There is no such host.
+    #[error("host not found")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Answer {
+    /// Whether the listing is true at that moment, or can't be made truer.
+    fn stands_at(&self, now: LeaseInstant) -> bool {
+        self.listing.holds_at(now) || self.stale.is_some()
+    }
+}
+
+impl Registry {
+    /// A registry over a store. `lease` is the clock by which the store, too, tells the age of what it reads.
+    pub fn new(
+        repository: Arc<dyn HostRepository>,
+        lease: Arc<LeaseClock>,
+        liveness: Liveness,
+    ) -> Self {
+        Self {
+            repository,
+            lease,
+            liveness,
+            guarded: Guarded::default(),
+            watch: Watch::default(),
+        }
+    }
+
+    /// Registers a host or renews it, which are the same call. Once answered it is stored.
+    pub async fn register(&self, registration: Registration) -> Result<Change, CheckInError> {
+        let Registration {
+            key,
+            service_repo_name,
+            port,
+            revision,
+            tags,
+        } = registration;
+        let spared = self.guarded.spares(&key);
+        let (at, host_ttl) = (self.lease.now(), self.liveness.host_ttl);
+        let check_in = CheckIn {
+            key,
+            service_repo_name,
+            port,
+            revision,
+            tags,
+            at,
+            host_ttl,
+            spared,
+        };
+        let change = self.repository.check_in(check_in).await?;
+        self.lease.prove();
+        if change.previous.is_none() {
+            self.watch
+                .host_came(change.row.host.key.service(), change.row.renewed + host_ttl);
+        }
+        Ok(change)
+    }
+
+    /// Removes a host, whatever its age.
+    pub async fn deregister(&self, key: &HostKey) -> Result<Removed, HostError> {
+        let removed = self
+            .repository
+            .delete(key)
+            .await?
+            .ok_or(HostError::NotFound)?;
+        self.lease.prove();
+        self.watch.host_left(key.service());
+        Ok(removed)
+    }
+
+    /// Sets how much of the traffic a host gets.
+    pub async fn set_weight(
+        &self,
+        key: &HostKey,
+        weight: LoadBalancingWeight,
+    ) -> Result<Change, HostError> {
+        let change = self
+            .repository
+            .set_weight(key, weight)
+            .await?
+            .ok_or(HostError::NotFound)?;
+        self.lease.prove();
+        Ok(change)
+    }
+
+    /// Sets the weight of every host of a service; one without hosts is no error.
+    pub async fn set_weight_of_service(
+        &self,
+        service: &ServiceName,
+        weight: LoadBalancingWeight,
+    ) -> Result<Vec<Change>, StoreError> {
+        let changes = self
+            .repository
+            .set_weight_of_service(service, weight)
+            .await?;
+        if !changes.is_empty() {
+            self.lease.prove();
+        }
+        Ok(changes)
+    }
+
+    /// Lists the hosts of a service. A list is judged as it was read; when a host on it would be expired by now, the
+    /// store is asked again first, and only if it can't answer does the old judgement stand (liveness rule 5).
+    pub async fn hosts_of(&self, service: &ServiceName) -> Result<Answer, StoreError> {
+        let reading = self
+            .repository
+            .hosts_of(service, LeaseInstant::DISTANT_PAST)
+            .await?;
+        let now = self.lease.instant();
+        let answer = self.judge_service(service, &reading, now);
+        if answer.stands_at(now) {
+            return Ok(answer);
+        }
+        match self.repository.hosts_of(service, now).await {
+            Ok(fresh) => Ok(self.judge_service(service, &fresh, now)),
+            Err(StoreError::Unavailable { .. }) => Ok(answer),
+            Err(broken) => Err(broken),
+        }
+    }
+
+    /// Lists the hosts of a service repo, by the same rules as each host's own service.
+    pub async fn hosts_of_repo(&self, repo: &ServiceRepoName) -> Result<Answer, StoreError> {
+        let reading = self
+            .repository
+            .hosts_of_repo(repo, LeaseInstant::DISTANT_PAST)
+            .await?;
+        let now = self.lease.instant();
+        let mut answer = self.judge_repo(&reading, now);
+        if !answer.stands_at(now) {
+            match self.repository.hosts_of_repo(repo, now).await {
+                Ok(fresh) => answer = self.judge_repo(&fresh, now),
+                Err(StoreError::Unavailable { .. }) => {}
+                Err(broken) => return Err(broken),
+            }
+        }
+        if !answer.listing.expired.is_empty() && self.liveness.guard_minimum_live > 0.0 {
+            answer.listing = self.with_spared(&answer.listing).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Removes expired rows of services whose next expiry is due, at most `limit` of them, and returns those removed.
+    /// A row that was renewed since it was read stays (liveness rule 11).
+    pub async fn sweep(&self, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let mut swept = Vec::new();
+        while swept.len() < limit {
+            let now = self.lease.instant();
+            let Some(service) = self.watch.next_due(now) else {
+                break;
+            };
+            let left = limit - swept.len();
+            match self.sweep_service(&service, now, left).await {
+                Ok(removed) => swept.extend(removed),
+                Err(error) => {
+                    self.watch.postpone(&service, now + LeaseClock::LONGEST_GAP);
+                    return if swept.is_empty() {
+                        Err(error)
+                    } else {
+                        Ok(swept)
+                    };
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_service(
+        &self,
+        service: &ServiceName,
+        now: LeaseInstant,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let reading = self.repository.hosts_of(service, now).await?;
+        let listing = self.judge_service(service, &reading, now).listing;
+        if reading.stale.is_some() {
+            self.watch.postpone(service, now + LeaseClock::LONGEST_GAP);
+            return Ok(Vec::new());
+        }
+        let mut swept = Vec::new();
+        for row in listing.expired.iter().take(limit) {
+            if self.repository.delete_unrenewed(row).await? {
+                swept.push(row.clone());
+            }
+        }
+        if listing.expired.len() > limit {
+            self.watch.postpone(service, now);
+        } else {
+            self.watch
+                .judged(service, &listing, now + self.liveness.host_ttl);
+        }
+        Ok(swept)
+    }
+
+    /// Proves that the store can record, and so that time may pass (liveness rules 3 and 4). Called every few seconds
+    /// while nothing else is written; the first success also tells how long nobody could have checked in.
+    pub async fn prove(&self) -> Result<(), StoreError> {
+        let remembered = self.repository.prove(self.lease.now().wall).await?;
+        if let Some(last) = remembered {
+            self.lease.remember_proof(last);
+        }
+        self.lease.prove();
+        Ok(())
+    }
+
+    /// Watches every service that the store has, so that its expired rows are swept also when nobody reads it.
+    pub async fn watch_all(&self) -> Result<(), StoreError> {
+        let now = self.lease.instant();
+        self.repository
+            .services()
+            .await?
+            .iter()
+            .for_each(|service| self.watch.postpone(service, now));
+        Ok(())
+    }
+
+    /// How many services and hosts this node knows.
+    pub fn known(&self) -> Known {
+        self.watch.known()
+    }
+
+    /// The services whose lists the guard against mass expiry holds up, with how many hosts it keeps on each.
+    pub fn guarded(&self) -> Vec<(ServiceName, usize)> {
+        self.guarded.services()
+    }
+
+    /// The clock by which this registry judges.
+    pub fn lease(&self) -> &LeaseClock {
+        &self.lease
+    }
+
+    fn judge_service(&self, service: &ServiceName, reading: &Reading, now: LeaseInstant) -> Answer {
+        let listing = reading
+            .list
+            .listing(&self.liveness, reading.as_of.min(now), |news| {
+                self.guarded.note(service, news);
+                self.watch
+                    .judged(service, news, now + self.liveness.host_ttl);
+            });
+        Answer {
+            listing,
+            stale: reading.stale.clone(),
+        }
+    }
+
+    /// Judges each host of a repo by its TTL alone, because the guard counts whole services.
+    fn judge_repo(&self, reading: &Reading, now: LeaseInstant) -> Answer {
+        let unguarded = Liveness {
+            guard_minimum_live: 0.0,
+            ..self.liveness.clone()
+        };
+        let listing = reading
+            .list
+            .listing(&unguarded, reading.as_of.min(now), |_| ());
+        Answer {
+            listing,
+            stale: reading.stale.clone(),
+        }
+    }
+
+    /// Adds the expired hosts of a repo that the guard keeps on the lists of their services.
+    async fn with_spared(&self, listing: &Listing) -> Result<Arc<Listing>, StoreError> {
+        let services: HashSet<&ServiceName> = listing
+            .expired
+            .iter()
+            .map(|row| row.host.key.service())
+            .collect();
+        let mut spared = Vec::new();
+        for service in services {
+            let guarded = self.hosts_of(service).await?.listing;
+            let expired = listing.expired.iter().map(|row| &row.host);
+            spared.extend(
+                expired
+                    .filter(|host| host.key.service() == service && guarded.lists(&host.key))
+                    .cloned(),
+            );
+        }
+        Ok(Arc::new(listing.sparing(spared)))
+    }
+}

@@ -1,0 +1,265 @@
+//! A host's tags: a JSON object of which five members have a meaning here and the rest is kept to the letter.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::canonical::{self, Member};
+use crate::values::{InvalidValue, LoadBalancingWeight};
+
+/// The zone a host runs in.
+pub const AZ: &str = "az";
+/// The region a host runs in.
+pub const REGION: &str = "region";
+/// The instance that a host is.
+pub const INSTANCE_ID: &str = "instance_id";
+/// Whether a host is a canary.
+pub const CANARY: &str = "canary";
+/// The host's share of traffic.
+pub const LOAD_BALANCING_WEIGHT: &str = "load_balancing_weight";
+
+/// The tags of a host: a JSON object, kept as text.
+///
+/// What a client sends is held in one canonical text (the one the original wrote: `", "` and `": "` between, all but
+/// printable ASCII escaped). What a store returns is held to the letter, so that it can be compared with what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tags {
+    text: Arc<str>,
+    /// What a reader may see, where that is not `text` itself.
+    shown: Option<Arc<str>>,
+}
+
+impl Tags {
+    /// The longest tags of one host, in bytes of canonical text.
+    pub const MAX_BYTES: usize = 16 * 1024;
+    /// The most tags of one host.
+    pub const MAX_KEYS: usize = 64;
+    /// The deepest nesting inside a tag.
+    pub const MAX_DEPTH: usize = 64;
+
+    /// Parses what a client sent. `az`, `region` and `instance_id` must be there; the five typed tags must be of their
+    /// type and range; numbers must fit a double and strings hold no lone surrogate, or no reader could parse the list.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let members =
+            members(text).map_err(|e| InvalidValue::new(format!("must be a JSON object: {e}")))?;
+        let mut canonical = Vec::with_capacity(members.len());
+        for (key, value) in &members {
+            check_documented(key, value.get())?;
+            let value = canonical::value(value, Self::MAX_DEPTH)
+                .map_err(|e| InvalidValue::new(format!("tag {key:?} {e}")))?;
+            canonical.push((key.as_str(), value));
+        }
+        for required in [AZ, REGION, INSTANCE_ID] {
+            if !canonical.iter().any(|(key, _)| *key == required) {
+                return Err(InvalidValue::new(format!(
+                    "must have the tag {required:?}, a string"
+                )));
+            }
+        }
+        let tags = Self::sound(&canonical);
+        within_limits(canonical.len(), tags.text.len())?;
+        Ok(tags)
+    }
+
+    /// Reads what a store holds; `None` when it is no JSON object. A documented tag of a wrong type, or one that no
+    /// JSON reader would accept, is kept in the text but not shown (liveness rule 8).
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let members = members(text).ok()?;
+        let showable: Vec<Member<'_>> = members
+            .iter()
+            .filter(|(key, value)| check_documented(key, value.get()).is_ok())
+            .filter_map(|(key, value)| {
+                Some((key.as_str(), canonical::value(value, Self::MAX_DEPTH).ok()?))
+            })
+            .collect();
+        let shown = canonical::object(&showable);
+        let shown = (shown != text).then(|| shown.into());
+        Some(Self {
+            text: text.into(),
+            shown,
+        })
+    }
+
+    /// Lays `newer` over these tags: its members replace, the others stay where they are (a shallow merge). Returns
+    /// the very same tags when nothing changes. Fails when the result would outgrow the limits that these tags keep.
+    pub fn merged(&self, newer: &Self) -> Result<Self, InvalidValue> {
+        if self.text == newer.text {
+            return Ok(self.clone());
+        }
+        let (old, new) = (self.members(), newer.members());
+        let fresh = new
+            .iter()
+            .filter(|(key, _)| !old.iter().any(|(k, _)| k == key));
+        let same = |key: &str| {
+            new.iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.get().to_owned())
+        };
+        let merged: Vec<Member<'_>> = old
+            .iter()
+            .map(|(key, value)| {
+                (
+                    key.as_str(),
+                    same(key).unwrap_or_else(|| value.get().to_owned()),
+                )
+            })
+            .chain(fresh.map(|(key, value)| (key.as_str(), value.get().to_owned())))
+            .collect();
+        if merged.len() == old.len() && merged.iter().zip(&old).all(|((_, m), (_, o))| m == o.get())
+        {
+            return Ok(self.clone());
+        }
+        let text = canonical::object(&merged);
+        if merged.len() > old.len() || text.len() > self.text.len() {
+            within_limits(merged.len(), text.len())
+                .map_err(|e| InvalidValue::new(format!("{e}, counting the host's earlier tags")))?;
+        }
+        Ok(self.rewritten(text))
+    }
+
+    /// These tags with that weight; the very same tags when they have it already.
+    #[must_use]
+    pub fn with_weight(&self, weight: LoadBalancingWeight) -> Self {
+        if self.weight() == Some(weight) {
+            return self.clone();
+        }
+        let members = self.members();
+        let mut changed: Vec<Member<'_>> = members
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.get().to_owned()))
+            .collect();
+        match changed
+            .iter_mut()
+            .find(|(key, _)| *key == LOAD_BALANCING_WEIGHT)
+        {
+            Some((_, value)) => *value = weight.to_string(),
+            None => changed.push((LOAD_BALANCING_WEIGHT, weight.to_string())),
+        }
+        self.rewritten(canonical::object(&changed))
+    }
+
+    /// The whole object as a store keeps it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The object as a reader sees it: canonical JSON without the tags that break their documented type.
+    pub fn shown(&self) -> &str {
+        self.shown.as_ref().unwrap_or(&self.text)
+    }
+
+    /// How many stored tags a reader does not see.
+    pub fn left_out(&self) -> usize {
+        let count = |text: &str| members(text).map_or(0, |m| m.len());
+        self.shown
+            .as_ref()
+            .map_or(0, |shown| count(&self.text) - count(shown))
+    }
+
+    /// The zone, where the tags name one.
+    pub fn az(&self) -> Option<String> {
+        self.string(AZ)
+    }
+
+    /// The region, where the tags name one.
+    pub fn region(&self) -> Option<String> {
+        self.string(REGION)
+    }
+
+    /// The instance, where the tags name one.
+    pub fn instance_id(&self) -> Option<String> {
+        self.string(INSTANCE_ID)
+    }
+
+    /// Whether the host is a canary; one that does not say so is none.
+    pub fn canary(&self) -> bool {
+        self.seen(CANARY).as_deref() == Some("true")
+    }
+
+    /// The weight, where one was set.
+    pub fn weight(&self) -> Option<LoadBalancingWeight> {
+        LoadBalancingWeight::parse(&self.seen(LOAD_BALANCING_WEIGHT)?).ok()
+    }
+
+    fn sound(members: &[Member<'_>]) -> Self {
+        Self {
+            text: canonical::object(members).into(),
+            shown: None,
+        }
+    }
+
+    /// A rewritten text of these tags: what was sound before still is, what was left out still has to be found.
+    fn rewritten(&self, text: String) -> Self {
+        match &self.shown {
+            None => Self {
+                text: text.into(),
+                shown: None,
+            },
+            Some(_) => Self::from_stored(&text).expect("members joined by `object` are an object"),
+        }
+    }
+
+    fn string(&self, key: &str) -> Option<String> {
+        serde_json::from_str(&self.seen(key)?).ok()
+    }
+
+    fn seen(&self, key: &str) -> Option<String> {
+        let members = members(self.shown()).ok()?;
+        members
+            .into_iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.get().to_owned())
+    }
+
+    fn members(&self) -> Vec<(String, &RawValue)> {
+        members(&self.text).expect("the text of tags is an object")
+    }
+}
+
+/// The members of a JSON object in the order they stand in; of two with one name the last counts.
+fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+    let by_name: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+    let mut members: Vec<_> = by_name.into_iter().collect();
+    members.sort_by_key(|(_, value)| value.get().as_ptr());
+    Ok(members)
+}
+
+fn check_documented(key: &str, json: &str) -> Result<(), InvalidValue> {
+    let (ok, wanted) = match key {
+        AZ | REGION | INSTANCE_ID => (json.starts_with('"'), "a string".to_owned()),
+        CANARY => (matches!(json, "true" | "false"), "true or false".to_owned()),
+        LOAD_BALANCING_WEIGHT => {
+            let digits = json.bytes().all(|b| b.is_ascii_digit());
+            let (min, max) = (LoadBalancingWeight::MIN, LoadBalancingWeight::MAX);
+            (
+                digits && LoadBalancingWeight::parse(json).is_ok(),
+                format!("an integer from {min} to {max}"),
+            )
+        }
+        _ => return Ok(()),
+    };
+    let got: String = json.chars().take(64).collect();
+    if ok {
+        Ok(())
+    } else {
+        Err(InvalidValue::new(format!(
+            "tag {key:?} must be {wanted}, got {got}"
+        )))
+    }
+}
+
+fn within_limits(keys: usize, bytes: usize) -> Result<(), InvalidValue> {
+    let (max_keys, max_bytes) = (Tags::MAX_KEYS, Tags::MAX_BYTES);
+    if keys > max_keys {
+        return Err(InvalidValue::new(format!(
+            "must have at most {max_keys} tags, got {keys}"
+        )));
+    }
+    if bytes > max_bytes {
+        return Err(InvalidValue::new(format!(
+            "must have at most {max_bytes} bytes as JSON, got {bytes}"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Which services this node knows, and when a host of each could next expire.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::lease::LeaseInstant;
+use crate::list::Listing;
+use crate::values::ServiceName;
+
+/// Keeps, for every service with rows, the moment to look at it again, so that a sweep costs what expires and not what
+/// is registered.
+#[derive(Default)]
+pub(crate) struct Watch(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    services: HashMap<ServiceName, Entry>,
+    due: BTreeSet<(LeaseInstant, ServiceName)>,
+    hosts: usize,
+}
+
+struct Entry {
+    due: LeaseInstant,
+    hosts: usize,
+}
+
+/// How much a node knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Services with rows.
+    pub services: usize,
+    /// Hosts listed when each service was last judged, and those that came and left since.
+    pub hosts: usize,
+}
+
+impl Watch {
+    /// Notes a new host that expires after `due`.
+    pub(crate) fn host_came(&self, service: &ServiceName, due: LeaseInstant) {
+        let mut state = self.state();
+        state.hosts += 1;
+        match state.services.get_mut(service) {
+            Some(entry) => entry.hosts += 1,
+            None => state.insert(service, Entry { due, hosts: 1 }),
+        }
+    }
+
+    /// Notes that a host was removed.
+    pub(crate) fn host_left(&self, service: &ServiceName) {
+        let mut state = self.state();
+        if let Some(entry) = state
+            .services
+            .get_mut(service)
+            .filter(|entry| entry.hosts > 0)
+        {
+            entry.hosts -= 1;
+            state.hosts -= 1;
+        }
+    }
+
+    /// Notes a new judgement: the service is looked at again when it stops to hold, or at `latest`. A service found
+    /// empty twice is forgotten (once could have crossed a registration).
+    pub(crate) fn judged(&self, service: &ServiceName, listing: &Listing, latest: LeaseInstant) {
+        let mut state = self.state();
+        let hosts = listing.hosts.len();
+        let empty = hosts == 0 && listing.expired.is_empty();
+        let known = state.remove(service);
+        if !empty || known.is_some_and(|entry| entry.hosts > 0) {
+            state.hosts += hosts;
+            state.insert(
+                service,
+                Entry {
+                    due: listing.holds_until().min(latest),
+                    hosts,
+                },
+            );
+        }
+    }
+
+    /// Looks at a service at `due`, whatever was planned.
+    pub(crate) fn postpone(&self, service: &ServiceName, due: LeaseInstant) {
+        let mut state = self.state();
+        let hosts = state.remove(service).map_or(0, |entry| entry.hosts);
+        state.hosts += hosts;
+        state.insert(service, Entry { due, hosts });
+    }
+
+    /// The service that has been due for the longest time.
+    pub(crate) fn next_due(&self, now: LeaseInstant) -> Option<ServiceName> {
+        self.state()
+            .due
+            .first()
+            .filter(|(due, _)| *due < now)
+            .map(|(_, service)| service.clone())
+    }
+
+    pub(crate) fn known(&self) -> Known {
+        let state = self.state();
+        Known {
+            services: state.services.len(),
+            hosts: state.hosts,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn insert(&mut self, service: &ServiceName, entry: Entry) {
+        self.due.insert((entry.due, service.clone()));
+        self.services.insert(service.clone(), entry);
+    }
+
+    fn remove(&mut self, service: &ServiceName) -> Option<Entry> {
+        let entry = self.services.remove(service)?;
+        self.due.remove(&(entry.due, service.clone()));
+        self.hosts -= entry.hosts;
+        Some(entry)
+    }
+}
