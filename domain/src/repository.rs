@@ -98,8 +98,8 @@ pub struct Stale {
     pub read_at: DateTime<Utc>,
 }
 
-/// Why a store could not do what was asked.
-#[derive(Debug, thiserror::Error)]
+/// Why a store could not do what was asked. Shared by all who waited for the same answer, hence `Clone`.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It did not answer, or refused for now: worth trying again.
     #[error("the store is unavailable: {what}")]
@@ -108,7 +108,7 @@ pub enum StoreError {
         what: String,
         /// The cause, where there is one.
         #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        source: Option<Cause>,
     },
     /// It answered with what can't be: trying again won't help.
     #[error("the store is broken: {what}")]
@@ -117,9 +117,12 @@ pub enum StoreError {
         what: String,
         /// The cause, where there is one.
         #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        source: Option<Cause>,
     },
 }
+
+/// What a store, or the way to it, said.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 impl StoreError {
     /// An unavailable store, with the cause.
@@ -129,7 +132,7 @@ impl StoreError {
     ) -> Self {
         Self::Unavailable {
             what: what.into(),
-            source: Some(source.into()),
+            source: Some(Arc::from(source.into())),
         }
     }
 
@@ -140,7 +143,7 @@ impl StoreError {
     ) -> Self {
         Self::Broken {
             what: what.into(),
-            source: Some(source.into()),
+            source: Some(Arc::from(source.into())),
         }
     }
 }

@@ -1,0 +1,241 @@
+//! Lists kept by this node in front of a store that is asked over a network.
+
+mod entry;
+mod metrics;
+mod outage;
+mod port;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use discovery_domain::{
+    Change, Clock, HostKey, HostRepository, LeaseClock, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName,
+    StoreError,
+};
+use mini_moka::sync::Cache;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use entry::{Entry, Flight, ReadAt};
+pub use metrics::CacheMetrics;
+use outage::Outage;
+
+/// What a cache may keep, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheSettings {
+    /// How long a list is served without asking the store; zero asks at every read.
+    pub ttl: Duration,
+    /// The most rows kept, over all lists.
+    pub max_rows: u64,
+}
+
+/// A store whose lists this node keeps: fresh ones are served without asking, one load serves however many readers,
+/// this node's writes show at once (liveness rules 5 and 6), and while the store fails the last list stands (rule 7).
+#[derive(Clone)]
+pub struct Cached(Arc<Shared>);
+
+struct Shared {
+    inner: Arc<dyn HostRepository>,
+    lists: Cache<Key, Arc<Entry>>,
+    /// Held while an entry is made, so that all readers who miss together find the same one.
+    making: [Mutex<()>; 64],
+    hasher: RandomState,
+    ttl: Duration,
+    lease: Arc<LeaseClock>,
+    clock: Arc<dyn Clock>,
+    outage: Outage,
+    metrics: CacheMetrics,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Service(ServiceName),
+    Repo(ServiceRepoName),
+}
+
+impl Cached {
+    /// The longest a read waits for the store while an older list could be served.
+    const PATIENCE: Duration = Duration::from_millis(300);
+    /// The pause between two attempts to read from a failing store.
+    const PROBE_PAUSE: Duration = Duration::from_millis(500);
+
+    /// Puts a cache in front of a store.
+    pub fn new(
+        inner: Arc<dyn HostRepository>,
+        settings: CacheSettings,
+        lease: Arc<LeaseClock>,
+        clock: Arc<dyn Clock>,
+        metrics: CacheMetrics,
+    ) -> Self {
+        let weigh = |_: &Key, entry: &Arc<Entry>| u32::try_from(entry.len() + 1).unwrap_or(u32::MAX);
+        Self(Arc::new(Shared {
+            inner,
+            lists: Cache::builder().weigher(weigh).max_capacity(settings.max_rows).build(),
+            making: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            ttl: settings.ttl,
+            lease,
+            clock,
+            outage: Outage::default(),
+            metrics,
+        }))
+    }
+
+    /// Why the store is taken for failing, while it is.
+    pub fn outage(&self) -> Option<String> {
+        self.0.outage.reason()
+    }
+
+    async fn read(&self, key: Key, not_before: LeaseInstant) -> Result<Reading, StoreError> {
+        let entry = self.0.entry(&key);
+        loop {
+            if let Some(reading) = entry.fresh(|read| self.0.is_fresh(read, not_before)) {
+                self.0.metrics.hits.inc();
+                return Ok(reading);
+            }
+            if let Some(reason) = self.0.outage.reason() {
+                return entry.last_known().ok_or(StoreError::Unavailable { what: reason, source: None });
+            }
+            let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry)));
+            let began = flight.began;
+            match self.landing(&key, &entry, flight).await {
+                Ok(()) if began < not_before => {}
+                Ok(()) => return entry.last_read().ok_or_else(abandoned),
+                Err(error) => return entry.last_known().ok_or(error),
+            }
+        }
+    }
+
+    /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes.
+    async fn landing(&self, key: &Key, entry: &Entry, mut flight: Flight) -> Result<(), StoreError> {
+        let landing = flight.ended.wait_for(Option::is_some);
+        let ended = if entry.last_known().is_none() {
+            landing.await
+        } else {
+            let Ok(ended) = timeout(Self::PATIENCE, landing).await else {
+                let what = "it did not answer a read within 300 ms";
+                self.fails(key, what);
+                return Err(StoreError::Unavailable { what: what.into(), source: None });
+            };
+            ended
+        };
+        ended.map_err(|_| abandoned())?.clone().unwrap_or(Ok(()))
+    }
+
+    /// Starts a load that ends whether or not anybody still waits for it.
+    fn load(&self, key: Key, entry: Arc<Entry>) -> Flight {
+        let (end, ended) = watch::channel(None);
+        let (cached, began) = (self.clone(), self.0.lease.instant());
+        self.0.metrics.loads.inc();
+        tokio::spawn(async move {
+            let outcome = cached.0.load(&key, &entry).await;
+            match &outcome {
+                Ok(()) => cached.recovers(),
+                Err(error) => {
+                    entry.failed();
+                    if matches!(error, StoreError::Unavailable { .. }) {
+                        cached.fails(&key, &error.to_string());
+                    }
+                }
+            }
+            end.send_replace(Some(outcome));
+        });
+        Flight { began, ended }
+    }
+
+    /// Has reads not wait for the store any more, until the probe gets an answer.
+    fn fails(&self, key: &Key, reason: &str) {
+        if self.0.outage.begins(reason) {
+            warn!(reason, "the store fails to answer reads: the last known lists are served");
+            tokio::spawn(self.clone().probe(key.clone()));
+        }
+    }
+
+    fn recovers(&self) {
+        if self.0.outage.ends() {
+            info!("the store answers reads again");
+        }
+    }
+
+    /// Reads the same list again until the store answers: the one probe that decides for all readers.
+    async fn probe(self, key: Key) {
+        let entry = self.0.entry(&key);
+        while self.0.outage.is_on() {
+            sleep(Self::PROBE_PAUSE).await;
+            let mut flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry)));
+            // The outcome is in the switch already; a load that was lost is tried again.
+            let _ = flight.ended.wait_for(Option::is_some).await;
+        }
+    }
+}
+
+fn abandoned() -> StoreError {
+    StoreError::Unavailable { what: "the read was abandoned".into(), source: None }
+}
+
+impl Shared {
+    fn is_fresh(&self, read: &ReadAt, not_before: LeaseInstant) -> bool {
+        read.lease >= not_before && self.clock.monotonic().saturating_sub(read.monotonic) < self.ttl
+    }
+
+    /// The entry of a key, made if there is none.
+    fn entry(&self, key: &Key) -> Arc<Entry> {
+        if let Some(entry) = self.lists.get(key) {
+            return entry;
+        }
+        let stripe = usize::try_from(self.hasher.hash_one(key) % 64).expect("a number below 64 fits");
+        let _making = self.making[stripe].lock().unwrap_or_else(PoisonError::into_inner);
+        self.lists.get(key).unwrap_or_else(|| {
+            let entry = Arc::new(Entry::default());
+            self.lists.insert(key.clone(), Arc::clone(&entry));
+            entry
+        })
+    }
+
+    async fn load(&self, key: &Key, entry: &Arc<Entry>) -> Result<(), StoreError> {
+        let (monotonic, wall) = (self.clock.monotonic(), self.clock.wall());
+        let reading = match key {
+            Key::Service(service) => self.inner.hosts_of(service, LeaseInstant::DISTANT_PAST).await?,
+            Key::Repo(repo) => self.inner.hosts_of_repo(repo, LeaseInstant::DISTANT_PAST).await?,
+        };
+        let lease = reading.as_of.min(self.lease.instant());
+        entry.landed(reading.list.rows(), ReadAt { lease, monotonic, wall, doubted: false });
+        self.lists.insert(key.clone(), Arc::clone(entry));
+        self.metrics.lists.set(i64::try_from(self.lists.entry_count()).unwrap_or(i64::MAX));
+        Ok(())
+    }
+
+    /// Shows a stored row on every list it is on, and takes it off the one it has left.
+    fn stored(&self, change: &Change) {
+        let host = &change.row.host;
+        self.wrote(&Key::Service(host.key.service().clone()), &host.key, Some(&change.row));
+        if let Some(previous) = change.previous.as_ref().filter(|p| p.host.service_repo_name != host.service_repo_name) {
+            self.wrote(&Key::Repo(previous.host.service_repo_name.clone()), &host.key, None);
+        }
+        self.wrote(&Key::Repo(host.service_repo_name.clone()), &host.key, Some(&change.row));
+    }
+
+    /// Takes a host off its lists.
+    fn removed(&self, key: &HostKey, row: Option<&Row>) {
+        let service = Key::Service(key.service().clone());
+        let shown = self.lists.get(&service).and_then(|entry| entry.row(key));
+        for row in row.into_iter().chain(shown.as_ref()) {
+            self.wrote(&Key::Repo(row.host.service_repo_name.clone()), key, None);
+        }
+        self.wrote(&service, key, None);
+    }
+
+    fn wrote(&self, list: &Key, key: &HostKey, row: Option<&Row>) {
+        if let Some(entry) = self.lists.get(list) {
+            entry.wrote(key, row);
+        }
+    }
+
+    /// Has the lists that may show a host read again: a write of it ended without saying whether it was done.
+    fn doubt(&self, service: &ServiceName, repos: impl IntoIterator<Item = ServiceRepoName>) {
+        let lists = repos.into_iter().map(Key::Repo).chain([Key::Service(service.clone())]);
+        lists.filter_map(|list| self.lists.get(&list)).for_each(|entry| entry.doubt());
+    }
+}

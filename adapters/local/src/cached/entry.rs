@@ -1,0 +1,149 @@
+//! One cached list: what was read, what this node has written since, and the load that is under way.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use discovery_domain::{HostKey, HostList, LeaseInstant, Reading, Row, Stale, StoreError};
+use tokio::sync::watch;
+
+/// A list under one key of the cache.
+#[derive(Default)]
+pub(super) struct Entry(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<HostKey, Row>,
+    /// The rows as readers share them; built again after a change.
+    list: Option<Arc<HostList>>,
+    read: Option<ReadAt>,
+    flight: Option<Flight>,
+    /// This node's writes since the load under way began.
+    written: Vec<(HostKey, Option<Row>)>,
+}
+
+/// When the rows were read, by every clock that asks.
+#[derive(Clone, Copy)]
+pub(super) struct ReadAt {
+    pub(super) lease: LeaseInstant,
+    pub(super) monotonic: Duration,
+    pub(super) wall: DateTime<Utc>,
+    /// Set when a write may have changed the list unseen: the rows are then only a last resort.
+    pub(super) doubted: bool,
+}
+
+/// A load under way; the receiver hears once how it ended.
+#[derive(Clone)]
+pub(super) struct Flight {
+    pub(super) began: LeaseInstant,
+    pub(super) ended: watch::Receiver<Option<Result<(), StoreError>>>,
+}
+
+impl Entry {
+    /// The list, if it was read recently enough.
+    pub(super) fn fresh(&self, is_fresh: impl FnOnce(&ReadAt) -> bool) -> Option<Reading> {
+        let mut state = self.state();
+        let read = state.read.filter(|read| !read.doubted && is_fresh(read))?;
+        Some(Reading { list: state.list(), as_of: read.lease, stale: None })
+    }
+
+    /// The list as a load has just brought it.
+    pub(super) fn last_read(&self) -> Option<Reading> {
+        self.fresh(|_| true).or_else(|| self.last_known())
+    }
+
+    /// The list as it was last read, however long ago.
+    pub(super) fn last_known(&self) -> Option<Reading> {
+        let mut state = self.state();
+        let read = state.read?;
+        Some(Reading { list: state.list(), as_of: read.lease, stale: Some(Stale { read_at: read.wall }) })
+    }
+
+    /// The load under way, or the one that `start` makes.
+    pub(super) fn flight(&self, start: impl FnOnce() -> Flight) -> Flight {
+        self.state().flight.get_or_insert_with(start).clone()
+    }
+
+    /// Takes what a load brought, under what this node wrote meanwhile. Rows that are as before stay the same `Arc`s,
+    /// so that nothing made of them is made again.
+    pub(super) fn landed(&self, rows: &[Row], read: ReadAt) {
+        let mut state = self.state();
+        let known = std::mem::take(&mut state.rows);
+        state.rows = rows.iter().map(|row| (row.host.key.clone(), unchanged(&known, row))).collect();
+        for (key, row) in std::mem::take(&mut state.written) {
+            state.lay(key, row);
+        }
+        if !same(&known, &state.rows) {
+            state.list = None;
+        }
+        state.read = Some(read);
+        state.flight = None;
+    }
+
+    /// Notes that a load ended without a list.
+    pub(super) fn failed(&self) {
+        let mut state = self.state();
+        state.flight = None;
+        state.written.clear();
+    }
+
+    /// Shows a write of this node at once: a row that was stored, or `None` for one that was removed.
+    pub(super) fn wrote(&self, key: &HostKey, row: Option<&Row>) {
+        let mut state = self.state();
+        if state.flight.is_some() {
+            state.written.push((key.clone(), row.cloned()));
+        }
+        if state.read.is_some() {
+            state.lay(key.clone(), row.cloned());
+            state.list = None;
+        }
+    }
+
+    /// Has the list read again before it is trusted: a write ended without saying whether it was done.
+    pub(super) fn doubt(&self) {
+        if let Some(read) = &mut self.state().read {
+            read.doubted = true;
+        }
+    }
+
+    /// The row of a host, as far as the list shows it.
+    pub(super) fn row(&self, key: &HostKey) -> Option<Row> {
+        self.state().rows.get(key).cloned()
+    }
+
+    /// How many rows the list has.
+    pub(super) fn len(&self) -> usize {
+        self.state().rows.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn list(&mut self) -> Arc<HostList> {
+        let rows = &self.rows;
+        self.list.get_or_insert_with(|| Arc::new(HostList::new(rows.values().cloned().collect()))).clone()
+    }
+
+    fn lay(&mut self, key: HostKey, row: Option<Row>) {
+        match row {
+            Some(row) => self.rows.insert(key, row),
+            None => self.rows.remove(&key),
+        };
+    }
+}
+
+fn unchanged(known: &BTreeMap<HostKey, Row>, row: &Row) -> Row {
+    match known.get(&row.host.key).filter(|old| old.host == row.host) {
+        Some(old) => Row { host: Arc::clone(&old.host), renewed: row.renewed },
+        None => row.clone(),
+    }
+}
+
+fn same(known: &BTreeMap<HostKey, Row>, rows: &BTreeMap<HostKey, Row>) -> bool {
+    let equal = |(old, new): (&Row, &Row)| Arc::ptr_eq(&old.host, &new.host) && old.renewed == new.renewed;
+    known.len() == rows.len() && known.values().zip(rows.values()).all(equal)
+}
