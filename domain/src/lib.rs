@@ -24,7 +24,9 @@ pub use lease::{LeaseClock, LeaseInstant, Moment};
 pub use list::{HostList, Listing};
 pub use liveness::Liveness;
 pub use registry::{Answer, HostError, Registration, Registry};
-pub use repository::{Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError};
+pub use repository::{
+    Cause, Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
+};
 pub use tags::{AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, REGION, Tags};
 pub use values::{
     HostAddress, InvalidValue, LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName,

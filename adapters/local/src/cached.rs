@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use discovery_domain::{
-    Change, Clock, HostKey, HostRepository, LeaseClock, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName,
-    StoreError,
+    Change, Clock, HostKey, HostRepository, LeaseClock, LeaseInstant, Reading, Row, ServiceName,
+    ServiceRepoName, StoreError,
 };
 use mini_moka::sync::Cache;
 use tokio::sync::watch;
@@ -69,10 +69,14 @@ impl Cached {
         clock: Arc<dyn Clock>,
         metrics: CacheMetrics,
     ) -> Self {
-        let weigh = |_: &Key, entry: &Arc<Entry>| u32::try_from(entry.len() + 1).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &Key, entry: &Arc<Entry>| u32::try_from(entry.len() + 1).unwrap_or(u32::MAX);
         Self(Arc::new(Shared {
             inner,
-            lists: Cache::builder().weigher(weigh).max_capacity(settings.max_rows).build(),
+            lists: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(settings.max_rows)
+                .build(),
             making: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             ttl: settings.ttl,
@@ -96,7 +100,10 @@ impl Cached {
                 return Ok(reading);
             }
             if let Some(reason) = self.0.outage.reason() {
-                return entry.last_known().ok_or(StoreError::Unavailable { what: reason, source: None });
+                return entry.last_known().ok_or(StoreError::Unavailable {
+                    what: reason,
+                    source: None,
+                });
             }
             let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry)));
             let began = flight.began;
@@ -109,7 +116,12 @@ impl Cached {
     }
 
     /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes.
-    async fn landing(&self, key: &Key, entry: &Entry, mut flight: Flight) -> Result<(), StoreError> {
+    async fn landing(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        mut flight: Flight,
+    ) -> Result<(), StoreError> {
         let landing = flight.ended.wait_for(Option::is_some);
         let ended = if entry.last_known().is_none() {
             landing.await
@@ -117,7 +129,10 @@ impl Cached {
             let Ok(ended) = timeout(Self::PATIENCE, landing).await else {
                 let what = "it did not answer a read within 300 ms";
                 self.fails(key, what);
-                return Err(StoreError::Unavailable { what: what.into(), source: None });
+                return Err(StoreError::Unavailable {
+                    what: what.into(),
+                    source: None,
+                });
             };
             ended
         };
@@ -148,7 +163,10 @@ impl Cached {
     /// Has reads not wait for the store any more, until the probe gets an answer.
     fn fails(&self, key: &Key, reason: &str) {
         if self.0.outage.begins(reason) {
-            warn!(reason, "the store fails to answer reads: the last known lists are served");
+            warn!(
+                reason,
+                "the store fails to answer reads: the last known lists are served"
+            );
             tokio::spawn(self.clone().probe(key.clone()));
         }
     }
@@ -172,7 +190,10 @@ impl Cached {
 }
 
 fn abandoned() -> StoreError {
-    StoreError::Unavailable { what: "the read was abandoned".into(), source: None }
+    StoreError::Unavailable {
+        what: "the read was abandoned".into(),
+        source: None,
+    }
 }
 
 impl Shared {
@@ -185,8 +206,11 @@ impl Shared {
         if let Some(entry) = self.lists.get(key) {
             return entry;
         }
-        let stripe = usize::try_from(self.hasher.hash_one(key) % 64).expect("a number below 64 fits");
-        let _making = self.making[stripe].lock().unwrap_or_else(PoisonError::into_inner);
+        let stripe =
+            usize::try_from(self.hasher.hash_one(key) % 64).expect("a number below 64 fits");
+        let _making = self.making[stripe]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         self.lists.get(key).unwrap_or_else(|| {
             let entry = Arc::new(Entry::default());
             self.lists.insert(key.clone(), Arc::clone(&entry));
@@ -197,24 +221,62 @@ impl Shared {
     async fn load(&self, key: &Key, entry: &Arc<Entry>) -> Result<(), StoreError> {
         let (monotonic, wall) = (self.clock.monotonic(), self.clock.wall());
         let reading = match key {
-            Key::Service(service) => self.inner.hosts_of(service, LeaseInstant::DISTANT_PAST).await?,
-            Key::Repo(repo) => self.inner.hosts_of_repo(repo, LeaseInstant::DISTANT_PAST).await?,
+            Key::Service(service) => {
+                self.inner
+                    .hosts_of(service, LeaseInstant::DISTANT_PAST)
+                    .await?
+            }
+            Key::Repo(repo) => {
+                self.inner
+                    .hosts_of_repo(repo, LeaseInstant::DISTANT_PAST)
+                    .await?
+            }
         };
         let lease = reading.as_of.min(self.lease.instant());
-        entry.landed(reading.list.rows(), ReadAt { lease, monotonic, wall, doubted: false });
+        entry.landed(
+            reading.list.rows(),
+            ReadAt {
+                lease,
+                monotonic,
+                wall,
+                doubted: false,
+            },
+        );
         self.lists.insert(key.clone(), Arc::clone(entry));
-        self.metrics.lists.set(i64::try_from(self.lists.entry_count()).unwrap_or(i64::MAX));
+        self.metrics
+            .lists
+            .set(i64::try_from(self.lists.entry_count()).unwrap_or(i64::MAX));
         Ok(())
     }
 
     /// Shows a stored row on every list it is on, and takes it off the one it has left.
     fn stored(&self, change: &Change) {
-        let host = &change.row.host;
-        self.wrote(&Key::Service(host.key.service().clone()), &host.key, Some(&change.row));
-        if let Some(previous) = change.previous.as_ref().filter(|p| p.host.service_repo_name != host.service_repo_name) {
-            self.wrote(&Key::Repo(previous.host.service_repo_name.clone()), &host.key, None);
+        let (host, row) = (&change.row.host, Some(&change.row));
+        let previous = change.previous.as_ref();
+        let (stayed, moved) = match previous {
+            Some(old) if old.host.service_repo_name != host.service_repo_name => (None, previous),
+            _ => (previous, None),
+        };
+        self.wrote(
+            &Key::Service(host.key.service().clone()),
+            &host.key,
+            previous,
+            row,
+        );
+        self.wrote(
+            &Key::Repo(host.service_repo_name.clone()),
+            &host.key,
+            stayed,
+            row,
+        );
+        if let Some(moved) = moved {
+            self.wrote(
+                &Key::Repo(moved.host.service_repo_name.clone()),
+                &host.key,
+                Some(moved),
+                None,
+            );
         }
-        self.wrote(&Key::Repo(host.service_repo_name.clone()), &host.key, Some(&change.row));
     }
 
     /// Takes a host off its lists.
@@ -222,20 +284,30 @@ impl Shared {
         let service = Key::Service(key.service().clone());
         let shown = self.lists.get(&service).and_then(|entry| entry.row(key));
         for row in row.into_iter().chain(shown.as_ref()) {
-            self.wrote(&Key::Repo(row.host.service_repo_name.clone()), key, None);
+            self.wrote(
+                &Key::Repo(row.host.service_repo_name.clone()),
+                key,
+                Some(row),
+                None,
+            );
         }
-        self.wrote(&service, key, None);
+        self.wrote(&service, key, row, None);
     }
 
-    fn wrote(&self, list: &Key, key: &HostKey, row: Option<&Row>) {
+    fn wrote(&self, list: &Key, key: &HostKey, before: Option<&Row>, after: Option<&Row>) {
         if let Some(entry) = self.lists.get(list) {
-            entry.wrote(key, row);
+            entry.wrote(key, before, after);
         }
     }
 
     /// Has the lists that may show a host read again: a write of it ended without saying whether it was done.
     fn doubt(&self, service: &ServiceName, repos: impl IntoIterator<Item = ServiceRepoName>) {
-        let lists = repos.into_iter().map(Key::Repo).chain([Key::Service(service.clone())]);
-        lists.filter_map(|list| self.lists.get(&list)).for_each(|entry| entry.doubt());
+        let lists = repos
+            .into_iter()
+            .map(Key::Repo)
+            .chain([Key::Service(service.clone())]);
+        lists
+            .filter_map(|list| self.lists.get(&list))
+            .for_each(|entry| entry.doubt());
     }
 }

@@ -21,6 +21,8 @@ struct State {
     flight: Option<Flight>,
     /// This node's writes since the load under way began.
     written: Vec<(HostKey, Option<Row>)>,
+    /// Whether two of them may have been answered in another order than they were done in.
+    disordered: bool,
 }
 
 /// When the rows were read, by every clock that asks.
@@ -45,19 +47,30 @@ impl Entry {
     pub(super) fn fresh(&self, is_fresh: impl FnOnce(&ReadAt) -> bool) -> Option<Reading> {
         let mut state = self.state();
         let read = state.read.filter(|read| !read.doubted && is_fresh(read))?;
-        Some(Reading { list: state.list(), as_of: read.lease, stale: None })
+        Some(Reading {
+            list: state.list(),
+            as_of: read.lease,
+            stale: None,
+        })
     }
 
     /// The list as a load has just brought it.
     pub(super) fn last_read(&self) -> Option<Reading> {
-        self.fresh(|_| true).or_else(|| self.last_known())
+        self.last_known().map(|reading| Reading {
+            stale: None,
+            ..reading
+        })
     }
 
     /// The list as it was last read, however long ago.
     pub(super) fn last_known(&self) -> Option<Reading> {
         let mut state = self.state();
         let read = state.read?;
-        Some(Reading { list: state.list(), as_of: read.lease, stale: Some(Stale { read_at: read.wall }) })
+        Some(Reading {
+            list: state.list(),
+            as_of: read.lease,
+            stale: Some(Stale { read_at: read.wall }),
+        })
     }
 
     /// The load under way, or the one that `start` makes.
@@ -70,14 +83,18 @@ impl Entry {
     pub(super) fn landed(&self, rows: &[Row], read: ReadAt) {
         let mut state = self.state();
         let known = std::mem::take(&mut state.rows);
-        state.rows = rows.iter().map(|row| (row.host.key.clone(), unchanged(&known, row))).collect();
+        state.rows = rows
+            .iter()
+            .map(|row| (row.host.key.clone(), unchanged(&known, row)))
+            .collect();
         for (key, row) in std::mem::take(&mut state.written) {
             state.lay(key, row);
         }
         if !same(&known, &state.rows) {
             state.list = None;
         }
-        state.read = Some(read);
+        let doubted = std::mem::take(&mut state.disordered);
+        state.read = Some(ReadAt { doubted, ..read });
         state.flight = None;
     }
 
@@ -86,16 +103,21 @@ impl Entry {
         let mut state = self.state();
         state.flight = None;
         state.written.clear();
+        state.disordered = false;
     }
 
-    /// Shows a write of this node at once: a row that was stored, or `None` for one that was removed.
-    pub(super) fn wrote(&self, key: &HostKey, row: Option<&Row>) {
+    /// Shows a write of this node at once. Two writes of one host may be answered in another order than they were
+    /// done in: where the row shown is not the one that was replaced, the list is read again before it is trusted.
+    pub(super) fn wrote(&self, key: &HostKey, before: Option<&Row>, after: Option<&Row>) {
         let mut state = self.state();
+        let in_order = state.rows.get(key).map(|row| &row.host) == before.map(|row| &row.host);
         if state.flight.is_some() {
-            state.written.push((key.clone(), row.cloned()));
+            state.written.push((key.clone(), after.cloned()));
+            state.disordered |= !in_order;
         }
-        if state.read.is_some() {
-            state.lay(key.clone(), row.cloned());
+        if let Some(read) = &mut state.read {
+            read.doubted |= !in_order;
+            state.lay(key.clone(), after.cloned());
             state.list = None;
         }
     }
@@ -125,7 +147,9 @@ impl Entry {
 impl State {
     fn list(&mut self) -> Arc<HostList> {
         let rows = &self.rows;
-        self.list.get_or_insert_with(|| Arc::new(HostList::new(rows.values().cloned().collect()))).clone()
+        self.list
+            .get_or_insert_with(|| Arc::new(HostList::new(rows.values().cloned().collect())))
+            .clone()
     }
 
     fn lay(&mut self, key: HostKey, row: Option<Row>) {
@@ -138,12 +162,16 @@ impl State {
 
 fn unchanged(known: &BTreeMap<HostKey, Row>, row: &Row) -> Row {
     match known.get(&row.host.key).filter(|old| old.host == row.host) {
-        Some(old) => Row { host: Arc::clone(&old.host), renewed: row.renewed },
+        Some(old) => Row {
+            host: Arc::clone(&old.host),
+            renewed: row.renewed,
+        },
         None => row.clone(),
     }
 }
 
 fn same(known: &BTreeMap<HostKey, Row>, rows: &BTreeMap<HostKey, Row>) -> bool {
-    let equal = |(old, new): (&Row, &Row)| Arc::ptr_eq(&old.host, &new.host) && old.renewed == new.renewed;
+    let equal =
+        |(old, new): (&Row, &Row)| Arc::ptr_eq(&old.host, &new.host) && old.renewed == new.renewed;
     known.len() == rows.len() && known.values().zip(rows.values()).all(equal)
 }

@@ -18,7 +18,12 @@ impl Outage {
 
     /// Why the store is taken for failing, while it is.
     pub(super) fn reason(&self) -> Option<String> {
-        self.is_on().then(|| self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        self.is_on().then(|| {
+            self.reason
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
     }
 
     /// Notes a failed or overdue read; tells whether that is news.

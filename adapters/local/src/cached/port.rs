@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use discovery_domain::{
-    Change, CheckIn, CheckInError, HostKey, HostRepository, LeaseInstant, LoadBalancingWeight, Reading, Removed, Row,
-    ServiceName, ServiceRepoName, StoreError,
+    Change, CheckIn, CheckInError, HostKey, HostRepository, LeaseInstant, LoadBalancingWeight,
+    Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
 };
 
 use super::{Cached, Key};
@@ -12,7 +12,10 @@ use super::{Cached, Key};
 #[async_trait]
 impl HostRepository for Cached {
     async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
-        let (service, repo) = (check_in.key.service().clone(), check_in.service_repo_name.clone());
+        let (service, repo) = (
+            check_in.key.service().clone(),
+            check_in.service_repo_name.clone(),
+        );
         let outcome = self.0.inner.check_in(check_in).await;
         match &outcome {
             Ok(change) => self.0.stored(change),
@@ -22,11 +25,19 @@ impl HostRepository for Cached {
         outcome
     }
 
-    async fn hosts_of(&self, service: &ServiceName, not_before: LeaseInstant) -> Result<Reading, StoreError> {
+    async fn hosts_of(
+        &self,
+        service: &ServiceName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
         self.read(Key::Service(service.clone()), not_before).await
     }
 
-    async fn hosts_of_repo(&self, repo: &ServiceRepoName, not_before: LeaseInstant) -> Result<Reading, StoreError> {
+    async fn hosts_of_repo(
+        &self,
+        repo: &ServiceRepoName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
         self.read(Key::Repo(repo.clone()), not_before).await
     }
 
@@ -34,7 +45,11 @@ impl HostRepository for Cached {
         self.0.inner.get(key).await
     }
 
-    async fn set_weight(&self, key: &HostKey, weight: LoadBalancingWeight) -> Result<Option<Change>, StoreError> {
+    async fn set_weight(
+        &self,
+        key: &HostKey,
+        weight: LoadBalancingWeight,
+    ) -> Result<Option<Change>, StoreError> {
         let outcome = self.0.inner.set_weight(key, weight).await;
         match &outcome {
             Ok(change) => change.iter().for_each(|change| self.0.stored(change)),
