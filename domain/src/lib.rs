@@ -12,6 +12,7 @@ mod list;
 mod liveness;
 mod registry;
 mod repository;
+mod sweep;
 mod tags;
 mod values;
 mod watch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::check_in::CheckIn;
 use crate::guard::Guarded;
-use crate::host::{HostKey, Row};
+use crate::host::HostKey;
 use crate::lease::{LeaseClock, LeaseInstant};
 use crate::list::Listing;
 use crate::liveness::Liveness;
@@ -18,11 +18,11 @@ use crate::watch::{Known, Watch};
 
 /// The registry of live hosts.
 pub struct Registry {
-    repository: Arc<dyn HostRepository>,
-    lease: Arc<LeaseClock>,
-    liveness: Liveness,
+    pub(crate) repository: Arc<dyn HostRepository>,
+    pub(crate) lease: Arc<LeaseClock>,
+    pub(crate) liveness: Liveness,
     guarded: Guarded,
-    watch: Watch,
+    pub(crate) watch: Watch,
 }
 
 /// A host's own account of itself.
@@ -196,80 +196,6 @@ impl Registry {
         Ok(answer)
     }
 
-    /// Removes expired rows of services whose next expiry is due, at most `limit` of them, and returns those removed.
-    /// A row that was renewed since it was read stays (liveness rule 11).
-    pub async fn sweep(&self, limit: usize) -> Result<Vec<Row>, StoreError> {
-        let mut swept = Vec::new();
-        while swept.len() < limit {
-            let now = self.lease.instant();
-            let Some(service) = self.watch.next_due(now) else {
-                break;
-            };
-            let left = limit - swept.len();
-            match self.sweep_service(&service, now, left).await {
-                Ok(removed) => swept.extend(removed),
-                Err(error) => {
-                    self.watch.postpone(&service, now + LeaseClock::LONGEST_GAP);
-                    return if swept.is_empty() {
-                        Err(error)
-                    } else {
-                        Ok(swept)
-                    };
-                }
-            }
-        }
-        Ok(swept)
-    }
-
-    async fn sweep_service(
-        &self,
-        service: &ServiceName,
-        now: LeaseInstant,
-        limit: usize,
-    ) -> Result<Vec<Row>, StoreError> {
-        let reading = self.repository.hosts_of(service, now).await?;
-        let listing = self.judge_service(service, &reading, now).listing;
-        if reading.stale.is_some() {
-            self.watch.postpone(service, now + LeaseClock::LONGEST_GAP);
-            return Ok(Vec::new());
-        }
-        let mut swept = Vec::new();
-        for row in listing.expired.iter().take(limit) {
-            if self.repository.delete_unrenewed(row).await? {
-                swept.push(row.clone());
-            }
-        }
-        if listing.expired.len() > limit {
-            self.watch.postpone(service, now);
-        } else {
-            self.watch
-                .judged(service, &listing, now + self.liveness.host_ttl);
-        }
-        Ok(swept)
-    }
-
-    /// Proves that the store can record, and so that time may pass (liveness rules 3 and 4). Called every few seconds
-    /// while nothing else is written; the first success also tells how long nobody could have checked in.
-    pub async fn prove(&self) -> Result<(), StoreError> {
-        let remembered = self.repository.prove(self.lease.now().wall).await?;
-        if let Some(last) = remembered {
-            self.lease.remember_proof(last);
-        }
-        self.lease.prove();
-        Ok(())
-    }
-
-    /// Watches every service that the store has, so that its expired rows are swept also when nobody reads it.
-    pub async fn watch_all(&self) -> Result<(), StoreError> {
-        let now = self.lease.instant();
-        self.repository
-            .services()
-            .await?
-            .iter()
-            .for_each(|service| self.watch.postpone(service, now));
-        Ok(())
-    }
-
     /// How many services and hosts this node knows.
     pub fn known(&self) -> Known {
         self.watch.known()
@@ -285,7 +211,12 @@ impl Registry {
         &self.lease
     }
 
-    fn judge_service(&self, service: &ServiceName, reading: &Reading, now: LeaseInstant) -> Answer {
+    pub(crate) fn judge_service(
+        &self,
+        service: &ServiceName,
+        reading: &Reading,
+        now: LeaseInstant,
+    ) -> Answer {
         let listing = reading
             .list
             .listing(&self.liveness, reading.as_of.min(now), |news| {
