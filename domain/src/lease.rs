@@ -112,15 +112,12 @@ impl LeaseClock {
         self.clock.monotonic().saturating_sub(self.state().proof)
     }
 
-    /// Notes what the store remembers of the time before this node started: everything since then was an outage.
+    /// Notes the last proof that the store remembers from before this node wrote to it: everything between that and
+    /// the start was an outage (rule 4). Only the first call counts; what is remembered later are this node's own.
     pub fn remember_proof(&self, last: DateTime<Utc>) {
         let mut state = self.state();
         let last = last.min(state.started);
-        state.proof_before_start = Some(
-            state
-                .proof_before_start
-                .map_or(last, |known| known.max(last)),
-        );
+        state.proof_before_start.get_or_insert(last);
     }
 
     /// The lease time at which a row that this node sees for the first time had age zero (rules 2 and 4). A check-in
