@@ -31,7 +31,10 @@ impl HostList {
 
     /// The row of one host.
     pub fn row(&self, key: &HostKey) -> Option<&Row> {
-        self.rows.binary_search_by(|row| row.host.key.cmp(key)).ok().map(|at| &self.rows[at])
+        self.rows
+            .binary_search_by(|row| row.host.key.cmp(key))
+            .ok()
+            .map(|at| &self.rows[at])
     }
 
     /// Judges the rows, once for as long as the judgement holds: the same `Arc` means the same listing. `news` hears

@@ -1,0 +1,96 @@
+//! What happened to each host lately: the answer to "why is my host (not) there?".
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::host::HostKey;
+use crate::repository::Change;
+use crate::values::{LoadBalancingWeight, ServiceName};
+
+/// The latest events of this node, over all hosts; the oldest make room for new ones.
+pub struct History {
+    events: Mutex<VecDeque<Event>>,
+    capacity: usize,
+}
+
+/// Something that happened to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When, by this node's wall clock.
+    pub at: DateTime<Utc>,
+    /// To which host.
+    pub key: HostKey,
+    /// What it was.
+    pub what: Happening,
+    /// The id of the request that did it, where one did.
+    pub request_id: Option<Arc<str>>,
+}
+
+/// What can happen to a host, seen from one node. Mere heartbeats are not among it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// It appeared.
+    Registered,
+    /// It checked in with other fields or tags than before.
+    Changed,
+    /// An operator set its weight.
+    WeightSet(LoadBalancingWeight),
+    /// It was removed by a request.
+    Deregistered,
+    /// It was removed because it had not checked in for that long, by lease time.
+    Expired(Duration),
+    /// Its TTL has passed, and the guard against mass expiry keeps it listed.
+    Guarded,
+    /// An operator ended the guard that kept it listed, which removed it.
+    Released,
+    /// Its row could not be read, for that reason, and is left out of lists.
+    Unreadable(String),
+}
+
+impl History {
+    /// Remembers up to `capacity` events; none at all with 0.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            events: Mutex::default(),
+            capacity,
+        }
+    }
+
+    /// Notes an event.
+    pub fn record(&self, event: Event) {
+        let mut events = self.events();
+        while events.len() >= self.capacity.max(1) {
+            events.pop_front();
+        }
+        if self.capacity > 0 {
+            events.push_back(event);
+        }
+    }
+
+    /// The remembered events of a service that `wanted` picks, oldest first.
+    pub fn of(&self, service: &ServiceName, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        self.events()
+            .iter()
+            .filter(|event| event.key.service() == service && wanted(event))
+            .cloned()
+            .collect()
+    }
+
+    fn events(&self) -> MutexGuard<'_, VecDeque<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Happening {
+    /// What a check-in was; `None` for a heartbeat that changed nothing but its time.
+    pub fn of_check_in(change: &Change) -> Option<Self> {
+        match &change.previous {
+            None => Some(Self::Registered),
+            Some(previous) if previous.host.differs_only_in_check_in(&change.row.host) => None,
+            Some(_) => Some(Self::Changed),
+        }
+    }
+}
