@@ -4,6 +4,7 @@ mod entry;
 mod metrics;
 mod outage;
 mod port;
+mod saved;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 use entry::{Entry, Flight, ReadAt};
 pub use metrics::CacheMetrics;
 use outage::Outage;
+pub use saved::{LoadError, Loaded};
 
 /// What a cache may keep, and for how long.
 #[derive(Debug, Clone, Copy)]

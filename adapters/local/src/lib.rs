@@ -1,1 +1,5 @@
 //! Stores and wrappers that need no heavy dependency.
+
+mod cached;
+
+pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};

@@ -98,6 +98,24 @@ impl Entry {
         state.flight = None;
     }
 
+    /// What the list held when it was last read, and when that was.
+    pub(super) fn exported(&self) -> Option<(ReadAt, Vec<Row>)> {
+        let state = self.state();
+        Some((state.read?, state.rows.values().cloned().collect()))
+    }
+
+    /// Takes a list from an earlier life of this node, unless the store has been read already.
+    pub(super) fn restored(&self, rows: Vec<Row>, read: ReadAt) {
+        let mut state = self.state();
+        if state.read.is_none() {
+            state.rows = rows
+                .into_iter()
+                .map(|row| (row.host.key.clone(), row))
+                .collect();
+            state.read = Some(read);
+        }
+    }
+
     /// Notes that a load ended without a list.
     pub(super) fn failed(&self) {
         let mut state = self.state();

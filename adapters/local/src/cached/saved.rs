@@ -1,0 +1,227 @@
+//! The lists a node knows, saved to a file, so that it can serve them after a restart while the store is down.
+//!
+//! The file is a header line, which bears the checksum of the rest, and one line of JSON a list. It is written beside
+//! its place and moved there, so that it is whole or absent.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use discovery_domain::{
+    Host, HostAddress, HostKey, InvalidValue, LeaseInstant, Port, Revision, Row, ServiceName,
+    ServiceRepoName, Tags,
+};
+use serde::{Deserialize, Serialize};
+
+use super::entry::ReadAt;
+use super::{Cached, Key};
+
+const FORMAT: &str = "discovery lists 1";
+
+/// What a file of saved lists held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// How many lists there were.
+    pub lists: usize,
+    /// When they were saved.
+    pub saved_at: DateTime<Utc>,
+}
+
+/// Why saved lists were not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is not there or can't be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// The file is not what was saved.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+    /// The file says too little about the present.
+    #[error("is too old: saved at {saved_at}, and {max_age:?} is the oldest accepted")]
+    TooOld {
+        /// When it was saved.
+        saved_at: DateTime<Utc>,
+        /// What is accepted.
+        max_age: Duration,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    saved_at: i64,
+    crc32: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedList {
+    service: Option<String>,
+    repo: Option<String>,
+    read_at: i64,
+    hosts: Vec<SavedHost>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedHost {
+    service: String,
+    ip_address: String,
+    service_repo_name: String,
+    port: u16,
+    revision: String,
+    last_check_in: i64,
+    tags: String,
+    /// Its age in microseconds of lease time when the list was read.
+    age: u64,
+}
+
+impl Cached {
+    /// Saves the lists this node knows, as many as fit into `max_bytes`; returns how many.
+    pub fn save(&self, path: &Path, max_bytes: usize) -> io::Result<usize> {
+        let mut body = Vec::new();
+        let mut lists = 0;
+        for entry in &self.0.lists {
+            let Some((read, rows)) = entry.value().exported() else {
+                continue;
+            };
+            let line = serde_json::to_vec(&SavedList::of(entry.key(), &read, &rows))?;
+            if body.len() + line.len() < max_bytes {
+                body.extend_from_slice(&line);
+                body.push(b'\n');
+                lists += 1;
+            }
+        }
+        let saved_at = self.0.clock.wall().timestamp_micros();
+        let header = Header {
+            format: FORMAT.into(),
+            saved_at,
+            crc32: crc32fast::hash(&body),
+        };
+        write_whole(path, &[&serde_json::to_vec(&header)?, b"\n", &body])?;
+        Ok(lists)
+    }
+
+    /// Loads saved lists as last known ones: they are served, with their age, only while the store can't be read.
+    pub fn load_saved(&self, path: &Path, max_age: Duration) -> Result<Loaded, LoadError> {
+        let text = fs::read_to_string(path)?;
+        let (header, body) = text
+            .split_once('\n')
+            .ok_or_else(|| LoadError::Damaged("it has no header".into()))?;
+        let header: Header = serde_json::from_str(header).map_err(damaged)?;
+        if header.format != FORMAT || header.crc32 != crc32fast::hash(body.as_bytes()) {
+            return Err(LoadError::Damaged(
+                "its format or checksum is not what was saved".into(),
+            ));
+        }
+        let saved_at = DateTime::from_timestamp_micros(header.saved_at).unwrap_or_default();
+        if (self.0.clock.wall() - saved_at)
+            .to_std()
+            .unwrap_or_default()
+            > max_age
+        {
+            return Err(LoadError::TooOld { saved_at, max_age });
+        }
+        let saved = body
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<Vec<SavedList>, _>>()
+            .map_err(damaged)?;
+        let lists = saved.len();
+        saved
+            .into_iter()
+            .try_for_each(|list| self.restore(&list))
+            .map_err(damaged)?;
+        Ok(Loaded { lists, saved_at })
+    }
+
+    fn restore(&self, list: &SavedList) -> Result<(), InvalidValue> {
+        let now = self.0.lease.instant();
+        let key = match (&list.service, &list.repo) {
+            (Some(service), _) => Key::Service(ServiceName::parse(service)?),
+            (None, repo) => Key::Repo(ServiceRepoName::parse(repo.as_deref().unwrap_or_default())?),
+        };
+        let rows = list
+            .hosts
+            .iter()
+            .map(|host| host.row(now))
+            .collect::<Result<Vec<Row>, _>>()?;
+        let wall = DateTime::from_timestamp_micros(list.read_at).unwrap_or_default();
+        let read = ReadAt {
+            lease: now,
+            monotonic: self.0.clock.monotonic(),
+            wall,
+            doubted: true,
+        };
+        let entry = self.0.entry(&key);
+        entry.restored(rows, read);
+        self.0.lists.insert(key, entry);
+        Ok(())
+    }
+}
+
+impl SavedList {
+    fn of(key: &Key, read: &ReadAt, rows: &[Row]) -> Self {
+        let (service, repo) = match key {
+            Key::Service(service) => (Some(service.to_string()), None),
+            Key::Repo(repo) => (None, Some(repo.to_string())),
+        };
+        let hosts = rows
+            .iter()
+            .map(|row| SavedHost::of(row, read.lease))
+            .collect();
+        Self {
+            service,
+            repo,
+            read_at: read.wall.timestamp_micros(),
+            hosts,
+        }
+    }
+}
+
+impl SavedHost {
+    fn of(row: &Row, read: LeaseInstant) -> Self {
+        let host = &row.host;
+        Self {
+            service: host.key.service().to_string(),
+            ip_address: host.key.address().to_string(),
+            service_repo_name: host.service_repo_name.to_string(),
+            port: host.port.get(),
+            revision: host.revision.to_string(),
+            last_check_in: host.last_check_in.timestamp_micros(),
+            tags: host.tags.as_str().to_owned(),
+            age: u64::try_from(read.since(row.renewed).as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn row(&self, now: LeaseInstant) -> Result<Row, InvalidValue> {
+        let address = HostAddress::parse(&self.ip_address)?;
+        let host = Host {
+            key: HostKey::new(ServiceName::parse(&self.service)?, address),
+            service_repo_name: ServiceRepoName::parse(&self.service_repo_name)?,
+            port: Port::parse(&self.port.to_string())?,
+            revision: Revision::parse(&self.revision)?,
+            last_check_in: DateTime::from_timestamp_micros(self.last_check_in).unwrap_or_default(),
+            tags: Tags::from_stored(&self.tags)
+                .ok_or_else(|| InvalidValue::new("tags are no JSON object"))?,
+        };
+        Ok(Row {
+            host: Arc::new(host),
+            renewed: now - Duration::from_micros(self.age),
+        })
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> LoadError {
+    LoadError::Damaged(error.to_string())
+}
+
+/// Writes a file that is whole or absent, whatever happens meanwhile.
+fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let mut file = File::create(&draft)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
+    file.sync_all()?;
+    fs::rename(draft, path)
+}
