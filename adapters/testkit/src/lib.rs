@@ -1,1 +1,12 @@
-//! What every store must pass, and the hosts to try it with.
+//! What every store must pass, the hosts to try it with, and a clock that a test moves.
+
+mod clock;
+pub mod contract;
+#[cfg(feature = "dynamodb")]
+pub mod emulator;
+pub mod hosts;
+#[cfg(feature = "dynamodb")]
+pub mod proxy;
+
+pub use clock::ManualClock;
+pub use contract::Store;
