@@ -4,12 +4,14 @@
 //! beside it: [`local_storage_contract!`](crate::local_storage_contract) for those that keep all rows in this process,
 //! [`durable_storage_contract!`](crate::durable_storage_contract) for those that outlive it.
 
+pub mod check_ins;
+pub mod deletes;
 pub mod durable;
 pub mod lists;
 pub mod local;
 pub mod model;
 pub mod races;
-pub mod writes;
+pub mod weights;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -125,7 +127,7 @@ pub fn hosts_in(rows: &[Row]) -> Vec<Arc<Host>> {
 #[macro_export]
 macro_rules! storage_contract {
     ($make:path) => {
-        $crate::guarantees! { $make, writes:
+        $crate::guarantees! { $make, check_ins:
             a_registered_host_is_read_back_to_the_letter
             an_ipv6_host_with_an_unusual_name_is_read_back_to_the_letter
             a_time_without_a_fraction_is_read_back_to_the_letter
@@ -137,6 +139,8 @@ macro_rules! storage_contract {
             a_check_in_whose_tags_outgrow_their_limit_by_merging_is_refused_and_changes_nothing
             a_check_in_through_this_node_makes_the_age_of_its_row_zero
             a_jump_of_the_wall_clock_ages_no_row_that_this_node_knows
+        }
+        $crate::guarantees! { $make, weights:
             a_weight_changes_that_tag_and_nothing_else
             a_weight_leaves_foreign_tags_to_the_letter
             a_weight_that_a_host_has_already_changes_nothing
@@ -146,6 +150,8 @@ macro_rules! storage_contract {
             a_weight_is_set_on_an_expired_row_and_does_not_renew_it
             a_weight_of_a_service_reaches_every_host_and_answers_those_that_changed
             a_weight_of_an_unknown_service_changes_nothing
+        }
+        $crate::guarantees! { $make, deletes:
             a_delete_removes_the_row_and_answers_what_was_in_it
             a_delete_of_an_unknown_host_is_none
             a_deleted_host_registers_anew_without_its_old_tags
@@ -234,4 +240,31 @@ macro_rules! guarantees {
             $crate::contract::$group::$name($make().await, $reopen).await;
         }
     )*};
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_guarantee_is_made_a_test() {
+        let (macros, _) = include_str!("contract.rs")
+            .split_once("mod tests")
+            .expect("the macros come first");
+        let guarantees = [
+            include_str!("contract/check_ins.rs"),
+            include_str!("contract/deletes.rs"),
+            include_str!("contract/durable.rs"),
+            include_str!("contract/lists.rs"),
+            include_str!("contract/local.rs"),
+            include_str!("contract/model.rs"),
+            include_str!("contract/races.rs"),
+            include_str!("contract/weights.rs"),
+        ];
+        let missing: Vec<_> = guarantees
+            .iter()
+            .flat_map(|file| file.split("\npub async fn ").skip(1))
+            .filter_map(|function| function.split('(').next())
+            .filter(|name| !macros.contains(&format!("{name}\n")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }
