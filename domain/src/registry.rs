@@ -175,6 +175,17 @@ impl Registry {
         }
     }
 
+    /// Lists the hosts of a service as the store has them at `not_before` or later, for whoever has heard of a change
+    /// that another node made.
+    pub async fn hosts_of_since(
+        &self,
+        service: &ServiceName,
+        not_before: LeaseInstant,
+    ) -> Result<Answer, StoreError> {
+        let reading = self.repository.hosts_of(service, not_before).await?;
+        Ok(self.judge_service(service, &reading, self.lease.instant()))
+    }
+
     /// Lists the hosts of a service repo, by the same rules as each host's own service.
     pub async fn hosts_of_repo(&self, repo: &ServiceRepoName) -> Result<Answer, StoreError> {
         let reading = self

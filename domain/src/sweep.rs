@@ -65,15 +65,15 @@ impl Registry {
         Ok(())
     }
 
-    /// Watches every service that the store has, so that its expired rows are swept also when nobody reads it.
-    pub async fn watch_all(&self) -> Result<(), StoreError> {
+    /// Names every service that the store has, and watches those that are new to this node, so that their expired
+    /// rows are swept also when nobody reads them.
+    pub async fn watch_all(&self) -> Result<Vec<ServiceName>, StoreError> {
+        let services = self.repository.services().await?;
         let now = self.lease.instant();
-        self.repository
-            .services()
-            .await?
-            .iter()
-            .for_each(|service| self.watch.postpone(service, now));
-        Ok(())
+        for service in &services {
+            self.watch.meet(service, now);
+        }
+        Ok(services)
     }
 
     /// Ends the guard of a service by removing the expired rows that it kept listed, and returns those removed. What

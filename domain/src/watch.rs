@@ -76,6 +76,14 @@ impl Watch {
         }
     }
 
+    /// Looks at a service at `due` if nothing is planned for it yet.
+    pub(crate) fn meet(&self, service: &ServiceName, due: LeaseInstant) {
+        let mut state = self.state();
+        if !state.services.contains_key(service) {
+            state.insert(service, Entry { due, hosts: 0 });
+        }
+    }
+
     /// Looks at a service at `due`, whatever was planned.
     pub(crate) fn postpone(&self, service: &ServiceName, due: LeaseInstant) {
         let mut state = self.state();
