@@ -33,7 +33,7 @@ impl CheckIn {
     /// The row to store in place of `stored`. The tags merge with those of a listed row; on an expired one, which the
     /// sweep may take at any moment, they start anew (liveness rule 10).
     pub fn onto(&self, stored: Option<&Row>) -> Result<Row, InvalidValue> {
-        let listed = stored.filter(|row| self.spared || !is_expired(row, self.at, self.host_ttl));
+        let listed = stored.filter(|row| self.renews(row));
         let host = Host {
             key: self.key.clone(),
             service_repo_name: self.service_repo_name.clone(),
@@ -48,6 +48,11 @@ impl CheckIn {
             host: Arc::new(host.sharing(stored)),
             renewed: self.at.lease,
         })
+    }
+
+    /// Whether that row is still listed, so that the tags merge with its.
+    pub fn renews(&self, row: &Row) -> bool {
+        self.spared || !is_expired(row, self.at, self.host_ttl)
     }
 }
 
