@@ -1,0 +1,1 @@
+//! The hosts as Envoy reads them.
