@@ -4,9 +4,11 @@ mod clock;
 pub mod contract;
 #[cfg(feature = "dynamodb")]
 pub mod emulator;
+mod faulty;
 pub mod hosts;
 #[cfg(feature = "dynamodb")]
 pub mod proxy;
 
 pub use clock::ManualClock;
 pub use contract::Store;
+pub use faulty::{Fault, Faulty};

@@ -1,0 +1,142 @@
+//! A store that a test breaks and mends.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use discovery_domain::{
+    Change, CheckIn, CheckInError, HostKey, HostRepository, LeaseInstant, LoadBalancingWeight,
+    Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
+};
+use tokio::sync::Notify;
+
+/// What a [`Faulty`] store does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Passes it on.
+    None,
+    /// Answers at once that it is unavailable.
+    Refuse,
+    /// Answers nothing until it is mended.
+    Hang,
+}
+
+/// A wrapper that lets calls through, refuses them or lets them hang, and counts the reads of lists.
+pub struct Faulty {
+    inner: Arc<dyn HostRepository>,
+    fault: Mutex<Fault>,
+    mended: Notify,
+    lists: AtomicUsize,
+}
+
+impl Faulty {
+    /// A store that works until it is broken.
+    pub fn new(inner: Arc<dyn HostRepository>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            fault: Mutex::new(Fault::None),
+            mended: Notify::new(),
+            lists: AtomicUsize::new(0),
+        })
+    }
+
+    /// Breaks or mends the store; calls that hang go on by the new fault.
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        self.mended.notify_waiters();
+    }
+
+    /// How many lists were asked for.
+    pub fn lists(&self) -> usize {
+        self.lists.load(Ordering::SeqCst)
+    }
+
+    async fn pass(&self) -> Result<(), StoreError> {
+        loop {
+            let mended = self.mended.notified();
+            let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+            match fault {
+                Fault::None => return Ok(()),
+                Fault::Refuse => {
+                    return Err(StoreError::Unavailable {
+                        what: "a test broke it".into(),
+                        source: None,
+                    });
+                }
+                Fault::Hang => mended.await,
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl HostRepository for Faulty {
+    async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
+        self.pass().await?;
+        self.inner.check_in(check_in).await
+    }
+
+    async fn hosts_of(
+        &self,
+        service: &ServiceName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        self.pass().await?;
+        self.inner.hosts_of(service, not_before).await
+    }
+
+    async fn hosts_of_repo(
+        &self,
+        repo: &ServiceRepoName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        self.pass().await?;
+        self.inner.hosts_of_repo(repo, not_before).await
+    }
+
+    async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
+        self.pass().await?;
+        self.inner.get(key).await
+    }
+
+    async fn set_weight(
+        &self,
+        key: &HostKey,
+        weight: LoadBalancingWeight,
+    ) -> Result<Option<Change>, StoreError> {
+        self.pass().await?;
+        self.inner.set_weight(key, weight).await
+    }
+
+    async fn set_weight_of_service(
+        &self,
+        service: &ServiceName,
+        weight: LoadBalancingWeight,
+    ) -> Result<Vec<Change>, StoreError> {
+        self.pass().await?;
+        self.inner.set_weight_of_service(service, weight).await
+    }
+
+    async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
+        self.pass().await?;
+        self.inner.delete(key).await
+    }
+
+    async fn delete_unrenewed(&self, seen: &Row) -> Result<bool, StoreError> {
+        self.pass().await?;
+        self.inner.delete_unrenewed(seen).await
+    }
+
+    async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
+        self.pass().await?;
+        self.inner.services().await
+    }
+
+    async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.pass().await?;
+        self.inner.prove(now).await
+    }
+}
