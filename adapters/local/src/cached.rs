@@ -285,13 +285,9 @@ impl Shared {
     fn removed(&self, key: &HostKey, row: Option<&Row>) {
         let service = Key::Service(key.service().clone());
         let shown = self.lists.get(&service).and_then(|entry| entry.row(key));
-        for row in row.into_iter().chain(shown.as_ref()) {
-            self.wrote(
-                &Key::Repo(row.host.service_repo_name.clone()),
-                key,
-                Some(row),
-                None,
-            );
+        if let Some(row) = row.or(shown.as_ref()) {
+            let repo = Key::Repo(row.host.service_repo_name.clone());
+            self.wrote(&repo, key, Some(row), None);
         }
         self.wrote(&service, key, row, None);
     }
