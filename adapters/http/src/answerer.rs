@@ -1,0 +1,100 @@
+//! What answers each operation.
+
+use std::sync::Arc;
+
+use discovery_domain::{ServiceName, ServiceRepoName, StoreError};
+use poem::endpoint::BoxEndpoint;
+use poem::http::Uri;
+use poem::http::uri::PathAndQuery;
+use poem::{Endpoint, IntoResponse, Request, Response};
+use prometheus_client::registry::Registry;
+
+use crate::error::ListRefused;
+use crate::lists::Lists;
+use crate::operation::{Operation, Path};
+use crate::page::Page;
+use crate::refusal::unworded;
+use crate::scrape::scrape;
+
+/// Which part of the backend answers an operation.
+pub(crate) enum Answerer {
+    /// The documented operation.
+    Documented,
+    /// The lists, as the documented operation would: they spare it the way through the router.
+    ServiceList,
+    /// The lists, too.
+    RepoList,
+    Page(Page),
+    Scrape,
+}
+
+/// Everything that answers.
+pub(crate) struct Backend {
+    pub(crate) operations: BoxEndpoint<'static>,
+    pub(crate) lists: Arc<Lists>,
+    pub(crate) metrics: Registry,
+}
+
+impl Answerer {
+    /// What answers an operation of the contract.
+    pub(crate) fn of(operation: &Operation) -> Self {
+        match operation.id.as_str() {
+            "listHosts" => Self::ServiceList,
+            "listHostsByRepo" => Self::RepoList,
+            _ => Self::Documented,
+        }
+    }
+}
+
+impl Backend {
+    /// Answers a request for an operation.
+    pub(crate) async fn answer(
+        &self,
+        answerer: &Answerer,
+        operation: &Operation,
+        request: Request,
+    ) -> Response {
+        match answerer {
+            Answerer::Documented => self.documented(operation, request).await,
+            Answerer::ServiceList => match name(&request, ServiceName::parse) {
+                Some(service) => listed(self.lists.of_service(request.headers(), service).await),
+                None => self.documented(operation, request).await,
+            },
+            Answerer::RepoList => match name(&request, ServiceRepoName::parse) {
+                Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
+                None => self.documented(operation, request).await,
+            },
+            Answerer::Page(page) => page.response(request.headers()).await,
+            Answerer::Scrape => scrape(&self.metrics),
+        }
+    }
+
+    async fn documented(&self, operation: &Operation, mut request: Request) -> Response {
+        request.set_method(operation.method.clone());
+        let path = Path::split(request.uri().path());
+        if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
+            rewrite(request.uri_mut(), path);
+        }
+        self.operations.call(request).await.unwrap_or_else(unworded)
+    }
+}
+
+/// The name that a list is asked for by, if it is valid; if not, the documented operation says why.
+fn name<T, E>(request: &Request, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    let name = Path::split(request.uri().path())?.last()?;
+    parse(&name).ok()
+}
+
+fn listed(list: Result<Response, StoreError>) -> Response {
+    list.unwrap_or_else(|error| ListRefused::from(error).into_response())
+}
+
+fn rewrite(uri: &mut Uri, path: String) {
+    let query = uri.query().map(|query| format!("?{query}"));
+    let target = path + &query.unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(target).ok();
+    if let Ok(rewritten) = Uri::from_parts(parts) {
+        *uri = rewritten;
+    }
+}

@@ -1,0 +1,201 @@
+//! Everything that is served on one port: the contract's operations, the pages beside them, and what is mounted.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::Clock;
+use futures_util::FutureExt;
+use poem::endpoint::BoxEndpoint;
+use poem::http::header::CONTENT_LENGTH;
+use poem::http::{Method, StatusCode};
+use poem::{Endpoint, Request, Response, Result};
+use prometheus_client::registry::Registry;
+use tokio::time::timeout;
+
+use crate::answerer::{Answerer, Backend};
+use crate::docs::{Contract, pages};
+use crate::lists::Lists;
+use crate::metrics::{HttpMetrics, Meter};
+use crate::observe::Observer;
+use crate::operation::{Operation, Path};
+use crate::refusal::{elsewise, nothing_at, refusal, too_long};
+use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::routes::{Found, Routes, documented};
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The documented operations.
+    pub operations: BoxEndpoint<'static>,
+    /// The document.
+    pub contract: Contract,
+    /// The lists, which are answered in front of the operations that document them.
+    pub lists: Arc<Lists>,
+    /// Endpoints of other protocols.
+    pub mounted: Vec<Mount>,
+    /// Tells how long requests take.
+    pub clock: Arc<dyn Clock>,
+    /// Everything else that is measured in this process.
+    pub metrics: Registry,
+    /// How long a request may take from its header to its answer; mounted endpoints bound their own time.
+    pub longest_request: Duration,
+}
+
+/// An endpoint for all paths that begin alike.
+pub struct Mount {
+    /// What logs and metrics call it.
+    pub name: &'static str,
+    /// How its paths begin.
+    pub prefix: &'static str,
+    /// What answers them.
+    pub endpoint: BoxEndpoint<'static>,
+}
+
+/// The whole of what is served.
+pub struct App {
+    routes: Routes<(Answerer, Meter)>,
+    mounted: Vec<(Mount, Meter)>,
+    /// Measures the requests that ask for nothing of these.
+    strays: Meter,
+    backend: Backend,
+    observer: Observer,
+    longest_request: Duration,
+}
+
+/// What a request asks for.
+enum Asked<'a> {
+    Mounted(&'a (Mount, Meter)),
+    Routed(Found<'a, (Answerer, Meter)>),
+}
+
+impl App {
+    /// Puts everything together.
+    pub fn new(parts: Parts) -> Self {
+        let mut registry = parts.metrics;
+        let metrics = HttpMetrics::registered(&mut registry);
+        let served = served(&parts.contract).map(|(operation, answerer)| {
+            let meter = metrics.meter(&operation.id);
+            (operation, (answerer, meter))
+        });
+        let mounted = parts.mounted.into_iter().map(|mount| {
+            let meter = metrics.meter(mount.name);
+            (mount, meter)
+        });
+        Self {
+            routes: Routes::new(served.collect()),
+            mounted: mounted.collect(),
+            strays: metrics.meter("none"),
+            backend: Backend {
+                operations: parts.operations,
+                lists: parts.lists,
+                metrics: registry,
+            },
+            observer: Observer::new(parts.clock, &metrics),
+            longest_request: parts.longest_request,
+        }
+    }
+
+    async fn respond(&self, request: Request) -> Response {
+        let id = RequestId::of(request.headers().get(X_REQUEST_ID));
+        let method = request.method().clone();
+        let asked = self.asked(&request);
+        let (meter, route) = self.names(&asked);
+        let watched = self
+            .observer
+            .watch(meter, method.clone(), route, id.clone());
+        let mut response = id.clone().scope(self.answer(asked, request)).await;
+        if method == Method::HEAD {
+            response = without_body(response).await;
+        }
+        response.headers_mut().insert(X_REQUEST_ID, id.header());
+        watched.answered(response.status());
+        response
+    }
+
+    fn asked(&self, request: &Request) -> Asked<'_> {
+        let path = request.uri().path();
+        let is_below = |(mount, _): &&(Mount, Meter)| path.starts_with(mount.prefix);
+        if let Some(mounted) = self.mounted.iter().find(is_below) {
+            return Asked::Mounted(mounted);
+        }
+        let path = Path::split(path);
+        Asked::Routed(path.map_or(Found::Nothing, |path| {
+            self.routes.find(request.method(), &path)
+        }))
+    }
+
+    /// What counts a request, and the route that its log line shows.
+    fn names<'a>(&'a self, asked: &Asked<'a>) -> (&'a Meter, &'a str) {
+        match asked {
+            Asked::Mounted((mount, meter)) => (meter, mount.prefix),
+            Asked::Routed(Found::Operation(operation, (_, meter))) => (meter, &operation.template),
+            Asked::Routed(Found::Elsewise(other, _)) => (&self.strays, &other.template),
+            Asked::Routed(Found::Nothing | Found::Unreadable) => (&self.strays, ""),
+        }
+    }
+
+    /// Answers within the time that a request may take, whatever happens.
+    async fn answer(&self, asked: Asked<'_>, request: Request) -> Response {
+        let longest = match asked {
+            Asked::Mounted(_) => Duration::MAX,
+            Asked::Routed(_) => self.longest_request,
+        };
+        let answer = AssertUnwindSafe(self.dispatch(asked, request)).catch_unwind();
+        match timeout(longest, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_logged_panic)) => refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "this server has made a mistake, its log says which",
+            ),
+            Err(_elapsed) => too_long(),
+        }
+    }
+
+    async fn dispatch(&self, asked: Asked<'_>, request: Request) -> Response {
+        match asked {
+            Asked::Mounted((mount, _)) => mount.endpoint.get_response(request).await,
+            Asked::Routed(Found::Operation(operation, (answerer, _))) => {
+                self.backend.answer(answerer, operation, request).await
+            }
+            Asked::Routed(Found::Elsewise(_, allowed)) => elsewise(request.method(), &allowed),
+            Asked::Routed(Found::Nothing) => nothing_at(request.uri().path()),
+            Asked::Routed(Found::Unreadable) => refusal(
+                StatusCode::BAD_REQUEST,
+                "the path must be UTF-8 when decoded",
+            ),
+        }
+    }
+}
+
+impl Endpoint for App {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(self.respond(request).await)
+    }
+}
+
+/// Every operation of the contract and every page beside it, with what answers it.
+fn served(contract: &Contract) -> impl Iterator<Item = (Operation, Answerer)> {
+    let pages = pages(contract).map(|(id, path, page)| {
+        let operation = Operation::new(id, Method::GET, path);
+        (operation, Answerer::Page(page))
+    });
+    let scrape = Operation::new("scrapeMetrics", Method::GET, "/metrics");
+    let operations = documented(&contract.json).into_iter().map(|operation| {
+        let answerer = Answerer::of(&operation);
+        (operation, answerer)
+    });
+    operations.chain(pages).chain([(scrape, Answerer::Scrape)])
+}
+
+/// What HEAD gets of an answer to GET.
+async fn without_body(mut response: Response) -> Response {
+    let body = response.take_body().into_bytes().await.unwrap_or_default();
+    if !body.is_empty() {
+        response
+            .headers_mut()
+            .insert(CONTENT_LENGTH, body.len().into());
+    }
+    response
+}

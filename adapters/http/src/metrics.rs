@@ -1,0 +1,108 @@
+//! What is counted of requests: by operation and status, never by service or host.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use poem::http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Bounds of the latency histogram, in seconds: a list from memory takes tens of microseconds, a write to a remote
+/// store up to seconds.
+const SECONDS: [f64; 14] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0,
+    20.0,
+];
+
+/// The statuses whose counters are found without a look-up.
+const USUAL: [StatusCode; 6] = [
+    StatusCode::OK,
+    StatusCode::NO_CONTENT,
+    StatusCode::NOT_MODIFIED,
+    StatusCode::BAD_REQUEST,
+    StatusCode::NOT_FOUND,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+type Answered = [(&'static str, String); 2];
+
+/// The metrics of all operations.
+#[derive(Clone)]
+pub(crate) struct HttpMetrics {
+    answered: Family<Answered, Counter>,
+    seconds: Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>,
+    /// Requests that are being answered.
+    pub(crate) in_flight: Gauge,
+}
+
+/// The metrics of one operation.
+pub(crate) struct Meter {
+    operation: String,
+    answered: Family<Answered, Counter>,
+    usual: [OnceLock<Counter>; USUAL.len()],
+    seconds: Histogram,
+}
+
+impl HttpMetrics {
+    /// Registers the metrics where they are scraped.
+    pub(crate) fn registered(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            answered: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            in_flight: Gauge::default(),
+        };
+        registry.register(
+            "discovery_http_requests",
+            "Requests answered, by operation and status",
+            metrics.answered.clone(),
+        );
+        registry.register(
+            "discovery_http_request_duration_seconds",
+            "Time from a request's header to its answer, by operation",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "discovery_http_requests_in_flight",
+            "Requests being answered",
+            metrics.in_flight.clone(),
+        );
+        metrics
+    }
+
+    /// The metrics of one operation, resolved once.
+    pub(crate) fn meter(&self, operation: &str) -> Meter {
+        let labels = [("operation", operation.to_owned())];
+        Meter {
+            operation: operation.to_owned(),
+            answered: self.answered.clone(),
+            usual: Default::default(),
+            seconds: self.seconds.get_or_create_owned(&labels),
+        }
+    }
+}
+
+impl Meter {
+    /// The operation that is measured.
+    pub(crate) fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Counts an answer.
+    pub(crate) fn note(&self, status: StatusCode, took: Duration) {
+        let usual = USUAL.iter().position(|usual| *usual == status);
+        match usual.map(|position| &self.usual[position]) {
+            Some(counter) => counter.get_or_init(|| self.counter(status)).inc(),
+            None => self.counter(status).inc(),
+        };
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    fn counter(&self, status: StatusCode) -> Counter {
+        let (operation, status) = (self.operation.clone(), status.as_str().to_owned());
+        self.answered
+            .get_or_create_owned(&[("operation", operation), ("status", status)])
+    }
+}

@@ -1,0 +1,55 @@
+//! Answers to requests that never reach an operation.
+
+use poem::http::header::{ALLOW, RETRY_AFTER};
+use poem::http::{HeaderValue, Method, StatusCode};
+use poem::{Error as PoemError, IntoResponse, Response};
+
+use crate::error::Error;
+use crate::json::Json;
+
+/// Refuses a request, saying what is wrong.
+pub(crate) fn refusal(status: StatusCode, wrong: impl Into<String>) -> Response {
+    let body = Json(Error::new(wrong));
+    body.with_status(status).into_response()
+}
+
+/// Answers a request for what exists by a method that it does not have. OPTIONS, which all have, asks for just that.
+pub(crate) fn elsewise(method: &Method, allowed: &str) -> Response {
+    let mut response = if method == Method::OPTIONS {
+        StatusCode::OK.into()
+    } else {
+        let wrong = format!("the method {method} is not allowed here, allowed are {allowed}");
+        refusal(StatusCode::METHOD_NOT_ALLOWED, wrong)
+    };
+    let allowed = HeaderValue::from_str(allowed).expect("methods are printable");
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+/// Answers a request for nothing that exists.
+pub(crate) fn nothing_at(path: &str) -> Response {
+    let shown: String = path.chars().take(200).collect();
+    let wrong = format!("there is nothing at {shown:?}, see /docs for what there is");
+    refusal(StatusCode::NOT_FOUND, wrong)
+}
+
+/// Gives up on a request.
+pub(crate) fn too_long() -> Response {
+    let mut response = refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "this request took too long to answer, try it again",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// Answers with an error that no operation has put into words.
+pub(crate) fn unworded(error: PoemError) -> Response {
+    if error.is_from_response() {
+        error.into_response()
+    } else {
+        refusal(error.status(), error.to_string())
+    }
+}
