@@ -1,0 +1,112 @@
+//! What a call makes of the row it finds: the one atomic step of every store that keeps its rows in this process.
+
+use std::sync::Arc;
+
+use discovery_domain::{
+    Change, CheckIn, Host, HostKey, InvalidValue, LoadBalancingWeight, Removed, Row,
+};
+
+/// What is to become of a row.
+pub(crate) enum Write {
+    /// It stays as it is.
+    Keep,
+    /// This one is stored in its place.
+    Store(Row),
+    /// It is removed.
+    Remove,
+}
+
+/// What a call finds in the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    /// The row of the host that it is about.
+    pub(crate) row: Option<&'a Row>,
+    /// Where the host is new, a row of another host of its service, to share names with.
+    pub(crate) kin: Option<&'a Row>,
+}
+
+/// Stores what a check-in makes of the row.
+pub(crate) fn check_in(
+    mut check_in: CheckIn,
+    found: Found<'_>,
+) -> (Write, Result<Change, InvalidValue>) {
+    if let Some(kin) = found.kin {
+        share(&mut check_in, &kin.host);
+    }
+    let change = check_in.onto(found.row).map(|row| Change {
+        row,
+        previous: found.row.cloned(),
+    });
+    let write = match &change {
+        Ok(change) => Write::Store(change.row.clone()),
+        Err(_) => Write::Keep,
+    };
+    (write, change)
+}
+
+/// Has a new host hold the names that it has in common with another in the same memory.
+fn share(check_in: &mut CheckIn, kin: &Host) {
+    check_in.key = HostKey::new(kin.key.service().clone(), check_in.key.address());
+    if check_in.service_repo_name == kin.service_repo_name {
+        check_in.service_repo_name = kin.service_repo_name.clone();
+    }
+    if check_in.revision == kin.revision {
+        check_in.revision = kin.revision.clone();
+    }
+}
+
+/// Sets a weight; a host that has it already stays as it is.
+pub(crate) fn set_weight(weight: LoadBalancingWeight, found: Found<'_>) -> (Write, Option<Change>) {
+    let Some(previous) = found.row else {
+        return (Write::Keep, None);
+    };
+    let row = weighted(previous, weight);
+    let write = match &row {
+        Some(row) => Write::Store(row.clone()),
+        None => Write::Keep,
+    };
+    let change = Change {
+        row: row.unwrap_or_else(|| previous.clone()),
+        previous: Some(previous.clone()),
+    };
+    (write, Some(change))
+}
+
+/// The row with that weight, unless it has it already.
+pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Row> {
+    if row.host.tags.weight() == Some(weight) {
+        return None;
+    }
+    let host = Host {
+        tags: row.host.tags.with_weight(weight),
+        ..Host::clone(&row.host)
+    };
+    Some(Row {
+        host: Arc::new(host),
+        renewed: row.renewed,
+    })
+}
+
+/// Removes the row, whatever is in it.
+pub(crate) fn delete(found: Found<'_>) -> (Write, Option<Removed>) {
+    match found.row {
+        Some(row) => {
+            let row = Some(row.clone());
+            (Write::Remove, Some(Removed { row }))
+        }
+        None => (Write::Keep, None),
+    }
+}
+
+/// Removes the row while its check-in is the one that was seen.
+pub(crate) fn delete_unrenewed(seen: &Row, found: Found<'_>) -> (Write, bool) {
+    let unrenewed = found.row.is_some_and(|row| {
+        row.host.last_check_in == seen.host.last_check_in && row.renewed == seen.renewed
+    });
+    let write = if unrenewed {
+        Write::Remove
+    } else {
+        Write::Keep
+    };
+    (write, unrenewed)
+}
