@@ -1,0 +1,321 @@
+//! The cache: what it spares the store, what it shows at once, and what it serves while the store fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::{HostRepository, LeaseClock, LeaseInstant, Reading, StoreError};
+use discovery_local::{CacheMetrics, CacheSettings, Cached, InMemoryHostRepository};
+use discovery_testkit::{Fault, Faulty, ManualClock, Store, hosts, storage_contract};
+
+const TTL: Duration = Duration::from_secs(30);
+
+struct Rig {
+    store: Store,
+    faulty: Arc<Faulty>,
+    cached: Cached,
+}
+
+fn rig(ttl: Duration) -> Rig {
+    let clock = ManualClock::new();
+    let lease = Arc::new(LeaseClock::new(clock.clone()));
+    let faulty = Faulty::new(Arc::new(InMemoryHostRepository::new()));
+    let settings = CacheSettings {
+        ttl,
+        max_rows: 1_000_000,
+    };
+    let cached = Cached::new(
+        faulty.clone(),
+        settings,
+        lease.clone(),
+        clock.clone(),
+        CacheMetrics::default(),
+    );
+    Rig {
+        store: Store::new(Arc::new(cached.clone()), lease, clock),
+        faulty,
+        cached,
+    }
+}
+
+async fn cached_store() -> Store {
+    rig(TTL).store
+}
+
+mod contract {
+    use super::*;
+    storage_contract!(super::cached_store);
+}
+
+impl Rig {
+    async fn read(&self, service: &str) -> Result<Reading, StoreError> {
+        self.cached
+            .hosts_of(&hosts::service(service), LeaseInstant::DISTANT_PAST)
+            .await
+    }
+
+    async fn until_it_recovers(&self) {
+        while self.cached.outage().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn readers_who_miss_together_share_one_load() {
+    let rig = Arc::new(rig(TTL));
+    rig.store.register("users", "10.0.0.1").await;
+    rig.faulty.set(Fault::Hang);
+    let readers: Vec<_> = (0..64)
+        .map(|_| {
+            let rig = Arc::clone(&rig);
+            tokio::spawn(async move {
+                rig.read("users")
+                    .await
+                    .expect("the store is mended")
+                    .list
+                    .rows()
+                    .len()
+            })
+        })
+        .collect();
+    while rig.faulty.lists() == 0 {
+        tokio::task::yield_now().await;
+    }
+    rig.faulty.set(Fault::None);
+    for reader in readers {
+        assert_eq!(reader.await.expect("no reader panics"), 1);
+    }
+    assert_eq!(rig.faulty.lists(), 1);
+}
+
+#[tokio::test]
+async fn a_list_is_served_without_asking_until_its_ttl_has_passed() {
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    let first = rig.read("users").await.expect("the store answers").list;
+    assert!(Arc::ptr_eq(
+        &first,
+        &rig.read("users").await.expect("a hit").list
+    ));
+    assert_eq!(rig.faulty.lists(), 1);
+    rig.store.pass(TTL);
+    let again = rig.read("users").await.expect("the store answers").list;
+    assert_eq!(rig.faulty.lists(), 2);
+    assert!(
+        Arc::ptr_eq(&first, &again),
+        "what has not changed is not built again"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_list_is_cached_too() {
+    let rig = rig(TTL);
+    assert!(
+        rig.read("nobody")
+            .await
+            .expect("the store answers")
+            .list
+            .rows()
+            .is_empty()
+    );
+    assert!(
+        rig.read("nobody")
+            .await
+            .expect("a hit")
+            .list
+            .rows()
+            .is_empty()
+    );
+    assert_eq!(rig.faulty.lists(), 1);
+}
+
+#[tokio::test]
+async fn without_a_ttl_every_read_asks_the_store() {
+    let rig = rig(Duration::ZERO);
+    rig.read("users").await.expect("the store answers");
+    rig.read("users").await.expect("the store answers");
+    assert_eq!(rig.faulty.lists(), 2);
+}
+
+#[tokio::test]
+async fn a_reader_who_wants_a_later_list_is_not_served_an_earlier_one() {
+    let rig = rig(TTL);
+    rig.read("users").await.expect("the store answers");
+    rig.store.pass(Duration::from_secs(1));
+    let now = rig.store.lease.instant();
+    let reading = rig
+        .cached
+        .hosts_of(&hosts::service("users"), now)
+        .await
+        .expect("the store answers");
+    assert!(reading.as_of >= now);
+    assert_eq!(rig.faulty.lists(), 2);
+}
+
+#[tokio::test]
+async fn own_writes_show_at_once_on_cached_lists() {
+    let rig = rig(TTL);
+    rig.read("users").await.expect("the store answers");
+    rig.store.rows_of_repo("users-repo").await;
+    let asked = rig.faulty.lists();
+    let row = rig.store.register("users", "10.0.0.1").await;
+    assert_eq!(rig.store.rows_of("users").await.len(), 1);
+    assert_eq!(rig.store.rows_of_repo("users-repo").await.len(), 1);
+    rig.cached
+        .delete(&row.host.key)
+        .await
+        .expect("the store answers");
+    assert!(rig.store.rows_of("users").await.is_empty());
+    assert!(rig.store.rows_of_repo("users-repo").await.is_empty());
+    assert_eq!(
+        rig.faulty.lists(),
+        asked,
+        "none of it asked the store again"
+    );
+}
+
+#[tokio::test]
+async fn while_the_store_fails_the_last_known_list_is_served_with_its_age() {
+    for ttl in [TTL, Duration::ZERO] {
+        let rig = rig(ttl);
+        rig.store.register("users", "10.0.0.1").await;
+        let read_at = rig.store.lease.now().wall;
+        rig.read("users").await.expect("the store answers");
+        rig.faulty.set(Fault::Refuse);
+        rig.store.clock.advance(Duration::from_hours(3));
+        let reading = rig.read("users").await.expect("the list is known");
+        assert_eq!(reading.list.rows().len(), 1);
+        assert_eq!(reading.stale.expect("it says so").read_at, read_at);
+        assert!(rig.cached.outage().is_some());
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_fails_a_service_never_read_is_unavailable_and_not_empty() {
+    let rig = rig(TTL);
+    rig.faulty.set(Fault::Refuse);
+    let answer = rig.read("users").await;
+    assert!(
+        matches!(answer, Err(StoreError::Unavailable { .. })),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_waited_for_once_and_then_not_at_all() {
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    rig.read("users").await.expect("the store answers");
+    rig.faulty.set(Fault::Hang);
+    rig.store.pass(TTL);
+    let reading = rig.read("users").await.expect("the list is known");
+    assert!(reading.stale.is_some());
+    let asked = rig.faulty.lists();
+    for _ in 0..100 {
+        rig.read("users").await.expect("the list is known");
+    }
+    assert!(rig.faulty.lists() <= asked + 1, "only the probe asks");
+}
+
+#[tokio::test]
+async fn the_probe_notices_that_the_store_is_back() {
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    rig.read("users").await.expect("the store answers");
+    rig.faulty.set(Fault::Refuse);
+    rig.store.pass(TTL);
+    assert!(
+        rig.read("users")
+            .await
+            .expect("the list is known")
+            .stale
+            .is_some()
+    );
+    rig.faulty.set(Fault::None);
+    rig.until_it_recovers().await;
+    assert!(
+        rig.read("users")
+            .await
+            .expect("the store answers")
+            .stale
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_failed_unseen_has_the_list_read_again() {
+    let rig = rig(TTL);
+    let row = rig.store.register("users", "10.0.0.1").await;
+    rig.read("users").await.expect("the store answers");
+    rig.faulty.set(Fault::Refuse);
+    rig.cached
+        .delete(&row.host.key)
+        .await
+        .expect_err("the store is broken");
+    rig.faulty.set(Fault::None);
+    rig.read("users").await.expect("the store answers");
+    assert_eq!(rig.faulty.lists(), 2);
+}
+
+#[tokio::test]
+async fn saved_lists_are_served_after_a_restart_only_while_the_store_fails() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lists");
+    let before = rig(TTL);
+    before.store.register("users", "10.0.0.1").await;
+    before.read("users").await.expect("the store answers");
+    before.store.rows_of_repo("users-repo").await;
+    assert_eq!(
+        before
+            .cached
+            .save(&path, 1 << 20)
+            .expect("the folder is writable"),
+        2
+    );
+
+    let after = rig(TTL);
+    let loaded = after
+        .cached
+        .load_saved(&path, Duration::from_hours(24))
+        .expect("the file is whole");
+    assert_eq!(loaded.lists, 2);
+    after.faulty.set(Fault::Refuse);
+    let reading = after.read("users").await.expect("the list was saved");
+    assert_eq!(hosts_in(&reading), ["10.0.0.1"]);
+    assert!(reading.stale.is_some());
+    after.faulty.set(Fault::None);
+    after.until_it_recovers().await;
+    let reading = after.read("users").await.expect("the store answers");
+    assert!(
+        reading.list.rows().is_empty() && reading.stale.is_none(),
+        "the store has the last word"
+    );
+}
+
+#[tokio::test]
+async fn damaged_or_old_saved_lists_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lists");
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    rig.read("users").await.expect("the store answers");
+    rig.cached
+        .save(&path, 1 << 20)
+        .expect("the folder is writable");
+    let whole = std::fs::read(&path).expect("it was written");
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).expect("the folder is writable");
+        rig.cached
+            .load_saved(&path, Duration::from_hours(24))
+            .expect_err("it was cut");
+    }
+    std::fs::write(&path, &whole).expect("the folder is writable");
+    rig.store.clock.advance(Duration::from_hours(25));
+    rig.cached
+        .load_saved(&path, Duration::from_hours(24))
+        .expect_err("it is old");
+}
+
+fn hosts_in(reading: &Reading) -> Vec<String> {
+    discovery_testkit::contract::addresses(reading.list.rows())
+}
