@@ -1,0 +1,214 @@
+//! The contract: what poem-openapi derives from the operations, tidied and with an example of every body.
+
+use std::collections::HashMap;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::registry::{MetaApi, Registry as Schemas};
+use poem_openapi::{ContactObject, ExtraHeader, LicenseObject, OpenApi, OpenApiService};
+use serde_yaml::{Mapping, Value};
+
+use crate::Operations;
+
+/// The version of the contract: the major changes with what breaks a client, the minor with what is added.
+pub const API_VERSION: &str = "1.0.0";
+
+/// Of every operation, by its id, a request body and the bodies of answers by status.
+const EXAMPLES: &str = include_str!("examples.yaml");
+
+/// The contract in YAML, as it is committed.
+pub fn contract_yaml() -> String {
+    let yaml = serde_yaml::to_string(&contract()).expect("what was read as YAML can be written");
+    yaml.lines().map(with_quoted_time).collect()
+}
+
+/// The contract in JSON.
+pub fn contract_json() -> String {
+    serde_json::to_string(&contract()).expect("the contract has string keys")
+}
+
+/// Adds to a set of operations what the contract says besides.
+pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
+    OpenApiService::new(api, "Discovery", API_VERSION)
+        .description(
+            "A registry of live hosts. Hosts register themselves and send heartbeats; Envoy, SDKs and people read \
+             which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
+             header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
+             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `Error`.",
+        )
+        .contact(ContactObject::new().name("The maintainers of discovery"))
+        .license(
+            LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"),
+        )
+        .server("/")
+        .extra_response_header::<String, _>(
+            ExtraHeader::new("X-Request-Id")
+                .description("The id by which the server's log knows this request"),
+        )
+}
+
+/// Quotes a time, which many readers of YAML would otherwise not take for text.
+fn with_quoted_time(line: &str) -> String {
+    match line.split_once(": ") {
+        Some((name, text)) if text.starts_with("20") && text.ends_with("+00:00") => {
+            format!("{name}: '{text}'\n")
+        }
+        _ => format!("{line}\n"),
+    }
+}
+
+/// The operations without anything behind them.
+struct Described;
+
+impl OpenApi for Described {
+    fn meta() -> Vec<MetaApi> {
+        Operations::meta()
+    }
+
+    fn register(schemas: &mut Schemas) {
+        Operations::register(schemas);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+fn contract() -> Value {
+    let yaml = described(Described).spec_yaml();
+    let mut contract: Value = serde_yaml::from_str(&yaml).expect("poem-openapi writes YAML");
+    tidy(&mut contract);
+    let examples: Value = serde_yaml::from_str(EXAMPLES).expect("the examples are YAML");
+    let failures = failures(&contract, &examples["anyOperation"]);
+    contract["tags"] = tags_in_use(&contract).into();
+    let paths = contract["paths"]
+        .as_mapping_mut()
+        .expect("a contract has paths");
+    let operations = paths
+        .values_mut()
+        .filter_map(Value::as_mapping_mut)
+        .flat_map(Mapping::values_mut);
+    for operation in operations {
+        let answers = operation["responses"]
+            .as_mapping_mut()
+            .expect("an operation has answers");
+        for (status, answer) in &failures {
+            answers
+                .entry(status.clone())
+                .or_insert_with(|| answer.clone());
+        }
+        if let Some(examples) = examples.get(&operation["operationId"]) {
+            add_examples(operation, examples);
+        }
+    }
+    // There is nothing to authenticate with; saying so tells it from having forgotten.
+    contract["security"] = Value::Sequence(Vec::new());
+    contract
+}
+
+/// What can happen to a request for any operation, whatever it does.
+fn failures(contract: &Value, examples: &Value) -> Mapping {
+    let answers = &contract["paths"]["/v1/registration/{service}"]["get"]["responses"];
+    let mut failures = Mapping::new();
+    for (status, description) in [
+        ("500", "The server has made a mistake: its log says which"),
+        ("503", "The answer took too long: try again later"),
+    ] {
+        let mut answer = answers[status].clone();
+        answer["description"] = description.into();
+        add_example(&mut answer, &examples["answers"][status]);
+        failures.insert(status.into(), answer);
+    }
+    failures
+}
+
+/// The groups in the order in which the operations name them.
+fn tags_in_use(contract: &Value) -> Vec<Value> {
+    let mut names: Vec<&Value> = Vec::new();
+    let paths = contract["paths"]
+        .as_mapping()
+        .into_iter()
+        .flat_map(Mapping::values);
+    for operation in paths
+        .filter_map(Value::as_mapping)
+        .flat_map(Mapping::values)
+    {
+        let used = operation["tags"].as_sequence().into_iter().flatten();
+        names.extend(used);
+    }
+    let mut tags = contract["tags"].as_sequence().cloned().unwrap_or_default();
+    tags.sort_by_key(|tag| names.iter().position(|name| **name == tag["name"]));
+    tags
+}
+
+fn add_examples(operation: &mut Value, examples: &Value) {
+    if let Some(request) = examples.get("request") {
+        add_example(&mut operation["requestBody"], request);
+    }
+    let answers = examples.get("answers").and_then(Value::as_mapping);
+    for (status, example) in answers.into_iter().flatten() {
+        add_example(&mut operation["responses"][status], example);
+    }
+}
+
+fn add_example(body: &mut Value, example: &Value) {
+    let content = body.get_mut("content").and_then(Value::as_mapping_mut);
+    for media_type in content.into_iter().flat_map(Mapping::values_mut) {
+        media_type["example"] = example.clone();
+    }
+}
+
+/// Writes whole numbers as such and header names as they are sent, and leaves out what says nothing.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Mapping(members) => {
+            members.retain(|name, value| !(name == "deprecated" && value == &Value::Bool(false)));
+            if let Some(headers) = members.get_mut("headers").and_then(Value::as_mapping_mut) {
+                *headers = headers
+                    .iter()
+                    .map(|(name, header)| (as_sent(name), header.clone()))
+                    .collect();
+            }
+            if members.get("in").is_some_and(|place| place != "query") {
+                members.remove("explode");
+            }
+            if members.get("in").is_some_and(|place| place == "header") {
+                members["name"] = as_sent(&members["name"]);
+            }
+            members.values_mut().for_each(tidy);
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(tidy),
+        Value::Number(number) => {
+            if let Some(whole) = number.as_f64().and_then(whole) {
+                *value = whole.into();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `IF-NONE-MATCH` as `If-None-Match`.
+fn as_sent(name: &Value) -> Value {
+    let name = name.as_str().unwrap_or_default();
+    if name.eq_ignore_ascii_case("etag") {
+        return "ETag".into();
+    }
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
+    });
+    words.collect::<Vec<_>>().join("-").into()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only what is the same after it"
+)]
+fn whole(number: f64) -> Option<i64> {
+    let whole = number as i64;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "that is the question"
+    )]
+    let same = whole as f64 == number;
+    same.then_some(whole)
+}

@@ -1,0 +1,192 @@
+//! The fields of a body as they were sent, whichever way they came.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use discovery_domain::InvalidValue;
+use futures_util::stream;
+use multer::Multipart;
+use percent_encoding::percent_decode;
+use serde_json::value::RawValue;
+
+use crate::body::BodyError;
+
+const ACCEPTED: &str = "application/json, application/x-www-form-urlencoded or multipart/form-data";
+
+/// Named values, not yet judged.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(HashMap<String, Value>);
+
+/// A value in a form is text; in JSON it has a type, and its text is kept.
+#[derive(Debug)]
+enum Value {
+    Text(String),
+    Json(Box<RawValue>),
+}
+
+impl Fields {
+    /// The most fields of a form.
+    const MAX_FIELDS: usize = 64;
+
+    /// Finds the fields in a body. As the original did, takes a body without bytes for an empty form.
+    pub(crate) async fn parse(
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<Self, BodyError> {
+        let full = content_type.unwrap_or_default();
+        let essence = full.split(';').next().unwrap_or_default().trim();
+        match essence.to_ascii_lowercase().as_str() {
+            "application/json" => Self::json(&body),
+            "application/x-www-form-urlencoded" => Self::urlencoded(&body),
+            "multipart/form-data" => Self::multipart(full, body).await,
+            _ if body.is_empty() => Ok(Self::default()),
+            "" => Err(malformed(format!(
+                "the body has no content type: send {ACCEPTED}"
+            ))),
+            _ => Err(malformed(format!(
+                "content type {essence:?} is not understood: send {ACCEPTED}"
+            ))),
+        }
+    }
+
+    fn json(body: &[u8]) -> Result<Self, BodyError> {
+        let text = utf8(body, "the body")?;
+        let fields: HashMap<String, Box<RawValue>> = serde_json::from_str(text)
+            .map_err(|e| malformed(format!("the body is not a JSON object: {e}")))?;
+        let typed = |(name, value)| (name, Value::Json(value));
+        Ok(Self(fields.into_iter().map(typed).collect()))
+    }
+
+    fn urlencoded(body: &[u8]) -> Result<Self, BodyError> {
+        if body.starts_with(b"{") {
+            return Err(malformed(
+                "the body looks like JSON, but its content type is application/x-www-form-urlencoded: \
+                 send application/json",
+            ));
+        }
+        let mut fields = Self::default();
+        let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
+        for (count, pair) in pairs.enumerate() {
+            let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+            let name = decoded(&pair[..end], "the name of a field")?;
+            let value = pair.get(end + 1..).unwrap_or_default();
+            let value = decoded(value, &format!("field {name:?}"))?;
+            fields.add(count, name, value)?;
+        }
+        Ok(fields)
+    }
+
+    async fn multipart(content_type: &str, body: Vec<u8>) -> Result<Self, BodyError> {
+        let broken = |e| malformed(format!("the body is not a multipart form: {e}"));
+        let boundary = multer::parse_boundary(content_type).map_err(broken)?;
+        let whole = stream::iter([Ok::<_, Infallible>(Bytes::from(body))]);
+        let mut parts = Multipart::new(whole, boundary);
+        let mut fields = Self::default();
+        let mut count = 0;
+        while let Some(part) = parts.next_field().await.map_err(broken)? {
+            if let (Some(name), None) = (part.name(), part.file_name()) {
+                let name = name.to_owned();
+                let value = part.bytes().await.map_err(broken)?;
+                let value = utf8(&value, &format!("field {name:?}"))?.to_owned();
+                fields.add(count, name, value)?;
+                count += 1;
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Adds a field of a form; of two with one name the first counts.
+    fn add(&mut self, before: usize, name: String, value: String) -> Result<(), BodyError> {
+        if before >= Self::MAX_FIELDS {
+            let max = Self::MAX_FIELDS;
+            return Err(malformed(format!("a form must have at most {max} fields")));
+        }
+        self.0.entry(name).or_insert(Value::Text(value));
+        Ok(())
+    }
+
+    /// A string; `None` where it is missing or empty.
+    pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'_, str>>, InvalidValue> {
+        let string: Cow<'_, str> = match self.0.get(name) {
+            None => return Ok(None),
+            Some(Value::Text(text)) => text.into(),
+            Some(Value::Json(json)) if json.get().starts_with('"') => {
+                let unescaped: Result<String, _> = serde_json::from_str(json.get());
+                unescaped
+                    .map_err(|_| wrong("a string without lone surrogates", json))?
+                    .into()
+            }
+            Some(Value::Json(json)) => return Err(wrong("a string", json)),
+        };
+        Ok(Some(string).filter(|text| !text.is_empty()))
+    }
+
+    /// The text of an integer, its digits not yet looked at; `None` where it is missing or empty.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<&str>, InvalidValue> {
+        match self.0.get(name) {
+            Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(Value::Json(json)) if json.get().starts_with(['"', '{', '[', 't', 'f', 'n']) => {
+                Err(wrong("an integer", json))
+            }
+            Some(Value::Json(json)) => Ok(Some(json.get())),
+            None => Ok(None),
+        }
+    }
+
+    /// The text of a JSON value; `None` where it is missing or empty.
+    pub(crate) fn json_text(&self, name: &str) -> Option<&str> {
+        let text = match self.0.get(name)? {
+            Value::Text(text) => text.as_str(),
+            Value::Json(json) => json.get(),
+        };
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// A switch, on in a form where it is anything but empty.
+    pub(crate) fn switch(&self, name: &str) -> Result<bool, InvalidValue> {
+        match self.0.get(name) {
+            None => Ok(false),
+            Some(Value::Text(text)) => Ok(!text.is_empty()),
+            Some(Value::Json(json)) => {
+                serde_json::from_str(json.get()).map_err(|_| wrong("true or false", json))
+            }
+        }
+    }
+}
+
+/// Insists on a field.
+pub(crate) fn required<T>(value: Result<Option<T>, InvalidValue>) -> Result<T, InvalidValue> {
+    value?.ok_or_else(|| InvalidValue::new("is required"))
+}
+
+fn wrong(wanted: &str, got: &RawValue) -> InvalidValue {
+    const LONGEST: usize = 64;
+    let got = got.get();
+    let dots = if got.chars().count() > LONGEST {
+        "…"
+    } else {
+        ""
+    };
+    let got: String = got.chars().take(LONGEST).collect();
+    InvalidValue::new(format!("must be {wanted}, got {got}{dots}"))
+}
+
+/// Decodes a part of a urlencoded form; a stray percent sign stands for itself.
+fn decoded(text: &[u8], what: &str) -> Result<String, BodyError> {
+    let blanks: Vec<u8> = text
+        .iter()
+        .map(|b| if *b == b'+' { b' ' } else { *b })
+        .collect();
+    let bytes: Cow<'_, [u8]> = percent_decode(&blanks).into();
+    utf8(&bytes, what).map(str::to_owned)
+}
+
+fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, BodyError> {
+    std::str::from_utf8(bytes).map_err(|e| malformed(format!("{what} is not valid UTF-8: {e}")))
+}
+
+fn malformed(what: impl Into<String>) -> BodyError {
+    BodyError::Malformed(what.into())
+}

@@ -1,0 +1,133 @@
+//! The front door: a page for a person's browser, JSON for a program.
+
+use std::sync::Arc;
+
+use discovery_domain::Registry;
+use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use poem::http::{HeaderMap, HeaderValue};
+use poem::{IntoResponse, Response};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaSchemaRef, Registry as Schemas};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use crate::HttpSettings;
+use crate::contract::API_VERSION;
+use crate::json::Json;
+use crate::model::{Home, Links};
+use crate::schema::{Count, Env};
+use crate::tags::Tag;
+
+/// The operation that tells what this server is.
+pub(crate) struct HomeApi {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) settings: Arc<HttpSettings>,
+}
+
+#[derive(ApiResponse)]
+pub(crate) enum Welcome {
+    /// What this is
+    #[oai(status = 200)]
+    Home(Page),
+}
+
+#[OpenApi(tag = "Tag::Home")]
+impl HomeApi {
+    /// Tell what this server is
+    ///
+    /// And where to go from here. A browser, which asks for `text/html`, gets the same as a page.
+    #[oai(path = "/", method = "get", operation_id = "getHome")]
+    #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
+    async fn get_home(&self, headers: &HeaderMap) -> Welcome {
+        let home = self.home();
+        Welcome::Home(if wants_html(headers) {
+            Page::Html(home)
+        } else {
+            Page::Json(home)
+        })
+    }
+}
+
+impl HomeApi {
+    fn home(&self) -> Home {
+        let known = self.registry.known();
+        Home {
+            name: "discovery".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            api_version: API_VERSION.to_owned(),
+            env: Env(self.settings.environment.clone()),
+            services: Count::of(known.services),
+            hosts: Count::of(known.hosts),
+            links: Links {
+                docs: "/docs".to_owned(),
+                openapi: "/openapi.yaml".to_owned(),
+                readiness: "/readyz".to_owned(),
+                metrics: "/metrics".to_owned(),
+            },
+        }
+    }
+}
+
+/// Whether a client names HTML among what it wants, as every browser does.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let lines = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("text/html")
+    })
+}
+
+/// The same content in one of two forms; the contract shows JSON alone, because generators of SDKs expect one.
+pub(crate) enum Page {
+    Json(Home),
+    Html(Home),
+}
+
+impl Payload for Page {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        Home::schema_ref()
+    }
+
+    fn register(schemas: &mut Schemas) {
+        Home::register(schemas);
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let mut response = match self {
+            Self::Json(home) => Json(home).into_response(),
+            Self::Html(home) => Response::builder()
+                .header(CONTENT_TYPE, "text/html; charset=utf-8")
+                .header(
+                    CONTENT_SECURITY_POLICY,
+                    "default-src 'none'; style-src 'unsafe-inline'",
+                )
+                .body(html(&home)),
+        };
+        response
+            .headers_mut()
+            .insert(VARY, HeaderValue::from_static("accept"));
+        response
+    }
+}
+
+fn html(home: &Home) -> String {
+    include_str!("home.html")
+        .replace("{version}", &home.version)
+        .replace("{api_version}", &home.api_version)
+        .replace("{services}", &home.services.0.to_string())
+        .replace("{hosts}", &home.hosts.0.to_string())
+        .replace("{env}", &escaped(&home.env.0))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

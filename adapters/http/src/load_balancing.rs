@@ -1,0 +1,100 @@
+//! Weights: how the traffic of a service is shared.
+
+use std::sync::Arc;
+
+use discovery_domain::{
+    HostAddress, HostError, HostKey, LoadBalancingWeight, Registry, ServiceName,
+};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use crate::HttpSettings;
+use crate::body::Sent;
+use crate::error::{HostWeightRefused, Invalid, ServiceWeightRefused};
+use crate::fields::{Fields, required};
+use crate::model::Weight;
+use crate::schema::{AddressInPath, ServiceInPath};
+use crate::tags::Tag;
+
+/// The operations on weights.
+pub(crate) struct LoadBalancingApi {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) settings: Arc<HttpSettings>,
+}
+
+#[derive(ApiResponse)]
+pub(crate) enum WeightSet {
+    /// The weight is set
+    #[oai(status = 204)]
+    Set,
+}
+
+#[OpenApi(tag = "Tag::LoadBalancing")]
+impl LoadBalancingApi {
+    /// Set the weight of every host of a service
+    ///
+    /// A service without hosts is no error. A host that registers later gets no weight from this; a heartbeat that
+    /// carries the tag `load_balancing_weight` replaces it. Besides JSON, the same field is accepted as
+    /// `application/x-www-form-urlencoded` and `multipart/form-data`.
+    #[oai(
+        path = "/v1/loadbalancing/:service",
+        method = "post",
+        operation_id = "setServiceWeight"
+    )]
+    async fn set_service_weight(
+        &self,
+        /// The name of the service; at most 255 bytes of UTF-8
+        service: Path<ServiceInPath>,
+        body: Sent<Weight>,
+    ) -> Result<WeightSet, ServiceWeightRefused> {
+        let fields = body.fields(self.settings.body_timeout).await?;
+        let (weight, service) = weight_and_service(&fields, &service.0.0)?;
+        let changes = self
+            .registry
+            .set_weight_of_service(&service, weight)
+            .await?;
+        tracing::info!(%service, %weight, hosts = changes.len(), "weight set");
+        Ok(WeightSet::Set)
+    }
+
+    /// Set the weight of a host
+    ///
+    /// It lasts until it is set again, or until the host sends another in its tags. Besides JSON, the same field is
+    /// accepted as `application/x-www-form-urlencoded` and `multipart/form-data`.
+    #[oai(
+        path = "/v1/loadbalancing/:service/:ip_address",
+        method = "post",
+        operation_id = "setHostWeight"
+    )]
+    async fn set_host_weight(
+        &self,
+        /// The name of the service; at most 255 bytes of UTF-8
+        service: Path<ServiceInPath>,
+        /// The address of the host
+        ip_address: Path<AddressInPath>,
+        body: Sent<Weight>,
+    ) -> Result<WeightSet, HostWeightRefused> {
+        let fields = body.fields(self.settings.body_timeout).await?;
+        let (weight, service) = weight_and_service(&fields, &service.0.0)?;
+        let ip = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
+        self.registry
+            .set_weight(&HostKey::new(service.clone(), ip), weight)
+            .await?;
+        tracing::info!(%service, %ip, %weight, "weight set");
+        Ok(WeightSet::Set)
+    }
+}
+
+fn weight_and_service(
+    fields: &Fields,
+    service: &str,
+) -> Result<(LoadBalancingWeight, ServiceName), Invalid> {
+    let mut wrong = Invalid::default();
+    let weight = required(fields.integer("load_balancing_weight"));
+    let weight = wrong.check(
+        "load_balancing_weight",
+        weight.and_then(LoadBalancingWeight::parse),
+    );
+    let service = wrong.check("service", ServiceName::parse(service));
+    weight.zip(service).ok_or(wrong)
+}

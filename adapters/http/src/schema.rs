@@ -1,0 +1,255 @@
+//! The values of the domain as the contract shows them, their limits taken from the domain itself.
+
+use std::borrow::Cow;
+use std::iter;
+
+use discovery_domain::{
+    AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, LoadBalancingWeight, Port, REGION, Revision,
+    ServiceName, ServiceRepoName, Tags,
+};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::{
+    ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The longest text of an address that is accepted: IPv6 with its last four bytes as a dotted quad.
+const LONGEST_ADDRESS: usize = 45;
+/// What a name in a path is made of: no control characters and no slash, which would end it.
+const NAME_IN_PATH: &str = r"^[^/\x00-\x1f\x7f-\x9f]+$";
+const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+const CHECK_IN: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?\+00:00$";
+
+/// Declares values that are documented here and judged by the domain, so that their parsing never fails on a rule.
+macro_rules! values {
+    ($($(#[$doc:meta])* $name:ident($inner:ty) = $schema:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Serialize)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new($schema))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(iter::once(self))
+            }
+        }
+
+        impl ParseFromParameter for $name {
+            fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+                value.parse().map(Self).map_err(ParseError::custom)
+            }
+        }
+
+        impl ParseFromJSON for $name {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                serde_json::from_value(value.unwrap_or_default()).map(Self).map_err(ParseError::custom)
+            }
+        }
+
+        impl ToJSON for $name {
+            fn to_json(&self) -> Option<Value> {
+                serde_json::to_value(&self.0).ok()
+            }
+        }
+    )*};
+}
+
+values! {
+    /// The name of a service in a path.
+    ServiceInPath(String) = text(1, ServiceName::MAX_BYTES, NAME_IN_PATH, "web");
+    /// The name of a service repo in a path.
+    RepoInPath(String) = text(1, ServiceRepoName::MAX_BYTES, NAME_IN_PATH, "web-frontend");
+    /// An address in a path.
+    AddressInPath(String) = text(1, ServiceName::MAX_BYTES, NAME_IN_PATH, "10.0.0.1");
+    /// The name of a service.
+    ServiceText(String) = text(1, ServiceName::MAX_BYTES, NAME, "web");
+    /// The name of a service repo.
+    RepoText(String) = text(0, ServiceRepoName::MAX_BYTES, NAME, "web-frontend");
+    /// An address.
+    AddressText(String) = text(2, LONGEST_ADDRESS, &address_pattern(), "10.0.0.1");
+    /// A revision.
+    RevisionText(String) = MetaSchema {
+        pattern: None,
+        ..text(1, Revision::MAX_BYTES, "", "4f1c2d9")
+    };
+    /// The time of a check-in.
+    CheckInText(String) = text(25, 32, CHECK_IN, "2026-11-22 12:56:52.129669+00:00");
+    /// A port.
+    PortNumber(i32) = integer(Port::MIN.into(), Port::MAX.into(), 8080);
+    /// A weight.
+    WeightNumber(i32) = weight();
+    /// How many there are of something.
+    Count(i64) = MetaSchema {
+        minimum: Some(0.0),
+        ..MetaSchema::new_with_format("integer", "int64")
+    };
+    /// The environment.
+    Env(String) = MetaSchema {
+        example: Some("development".into()),
+        ..MetaSchema::new("string")
+    };
+}
+
+impl Count {
+    pub(crate) fn of(count: usize) -> Self {
+        Self(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+fn text(min: usize, max: usize, pattern: &str, example: &str) -> MetaSchema {
+    MetaSchema {
+        min_length: Some(min).filter(|min| *min > 0),
+        max_length: Some(max),
+        pattern: Some(pattern.to_owned()),
+        example: Some(example.into()),
+        ..MetaSchema::new("string")
+    }
+}
+
+fn integer(min: i32, max: i32, example: i32) -> MetaSchema {
+    MetaSchema {
+        minimum: Some(min.into()),
+        maximum: Some(max.into()),
+        example: Some(example.into()),
+        ..MetaSchema::new_with_format("integer", "int32")
+    }
+}
+
+fn weight() -> MetaSchema {
+    let (min, max) = (LoadBalancingWeight::MIN, LoadBalancingWeight::MAX);
+    integer(min.into(), max.into(), 50)
+}
+
+/// IPv4 as a dotted quad without leading zeros, or IPv6 in hexadecimal groups of which one run may be left out.
+fn address_pattern() -> String {
+    const BYTE: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    const GROUP: &str = "[0-9a-fA-F]{1,4}";
+    let whole = format!("({GROUP}:){{7}}{GROUP}");
+    let ends_short = format!("({GROUP}:){{1,7}}:");
+    let shortened = (1..=6).map(|after| {
+        let before = 7 - after;
+        format!("({GROUP}:){{1,{before}}}(:{GROUP}){{1,{after}}}")
+    });
+    let begins_short = format!(":((:{GROUP}){{1,7}}|:)");
+    let v6: Vec<String> = [whole, ends_short]
+        .into_iter()
+        .chain(shortened)
+        .chain([begins_short])
+        .collect();
+    format!(r"^(({BYTE}\.){{3}}{BYTE}|{})$", v6.join("|"))
+}
+
+/// The tags of a host in a request, where some are required.
+#[derive(Debug)]
+pub(crate) struct RegistrationTags(Value);
+
+/// The tags of a host in an answer, where one that breaks its type is left out.
+#[derive(Debug)]
+pub(crate) struct HostTags(Value);
+
+macro_rules! tags {
+    ($($name:ident = $schema:expr;)*) => {$(
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Reference(stringify!($name).to_owned())
+            }
+
+            fn register(registry: &mut Registry) {
+                registry.create_schema::<Self, _>(stringify!($name).to_owned(), |_| $schema);
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(iter::once(self))
+            }
+        }
+
+        impl ParseFromJSON for $name {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                Ok(Self(value.unwrap_or_default()))
+            }
+        }
+
+        impl ToJSON for $name {
+            fn to_json(&self) -> Option<Value> {
+                Some(self.0.clone())
+            }
+        }
+    )*};
+}
+
+tags! {
+    RegistrationTags = MetaSchema {
+        description: Some(
+            "What else is known of a host: a few tags with a meaning, and any others, which are kept to the letter. \
+             Those known already keep their values unless they are sent anew. At most 16384 bytes as JSON, nested \
+             at most 64 levels deep"
+        ),
+        required: vec![AZ, REGION, INSTANCE_ID],
+        ..tags_schema()
+    };
+    HostTags = MetaSchema {
+        description: Some("What else is known of a host; a tag with a meaning that has another type is left out"),
+        ..tags_schema()
+    };
+}
+
+fn tags_schema() -> MetaSchema {
+    let string = |description, example: &str| MetaSchema {
+        description: Some(description),
+        max_length: Some(Tags::MAX_BYTES),
+        example: Some(example.into()),
+        ..MetaSchema::new("string")
+    };
+    let canary = MetaSchema {
+        description: Some("Whether it runs a version on trial; it does not if this is left out"),
+        example: Some(json!(false)),
+        ..MetaSchema::new("boolean")
+    };
+    let weight = MetaSchema {
+        description: Some("Its share of the traffic, relative to the other hosts"),
+        ..weight()
+    };
+    let properties = [
+        (AZ, string("The availability zone it runs in", "us-east-1a")),
+        (REGION, string("The region it runs in", "us-east-1")),
+        (INSTANCE_ID, string("The machine that it is", "i-0a1b2c3d")),
+        (CANARY, canary),
+        (LOAD_BALANCING_WEIGHT, weight),
+    ];
+    let inline = |(name, schema)| (name, MetaSchemaRef::Inline(Box::new(schema)));
+    MetaSchema {
+        properties: properties.into_iter().map(inline).collect(),
+        additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))),
+        max_properties: Some(Tags::MAX_KEYS),
+        ..MetaSchema::new("object")
+    }
+}
