@@ -47,13 +47,13 @@ impl Tags {
         for (key, value) in &members {
             check_documented(key, value.get())?;
             let value = canonical::value(value, Self::MAX_DEPTH)
-                .map_err(|e| InvalidValue::new(format!("tag {key:?} {e}")))?;
+                .map_err(|e| InvalidValue::new(format!("{e} in the tag {key:?}")))?;
             canonical.push((key.as_str(), value));
         }
         for required in [AZ, REGION, INSTANCE_ID] {
             if !canonical.iter().any(|(key, _)| *key == required) {
                 return Err(InvalidValue::new(format!(
-                    "must have the tag {required:?}, a string"
+                    "must have a string as the tag {required:?}"
                 )));
             }
         }
@@ -244,7 +244,7 @@ fn check_documented(key: &str, json: &str) -> Result<(), InvalidValue> {
         Ok(())
     } else {
         Err(InvalidValue::new(format!(
-            "tag {key:?} must be {wanted}, got {got}"
+            "must have {wanted} as the tag {key:?}, got {got}"
         )))
     }
 }

@@ -36,9 +36,9 @@ impl ServiceName {
     /// Parses a name, refusing an empty, overlong or unprintable one.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.is_empty() {
-            return Err(InvalidValue::new("a service name must not be empty"));
+            return Err(InvalidValue::new("must not be empty"));
         }
-        checked_name(text, "a service name").map(Self)
+        checked_name(text).map(Self)
     }
 
     /// The name as it was given.
@@ -57,7 +57,7 @@ impl ServiceRepoName {
 
     /// Parses a name, refusing an overlong or unprintable one.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        checked_name(text, "a service repo name").map(Self)
+        checked_name(text).map(Self)
     }
 
     /// The name as it was given.
@@ -71,16 +71,16 @@ impl ServiceRepoName {
     }
 }
 
-fn checked_name(text: &str, what: &str) -> Result<Arc<str>, InvalidValue> {
+fn checked_name(text: &str) -> Result<Arc<str>, InvalidValue> {
     if text.len() > ServiceName::MAX_BYTES {
         let (max, length) = (ServiceName::MAX_BYTES, text.len());
         return Err(InvalidValue::new(format!(
-            "{what} must have at most {max} bytes, got {length}"
+            "must have at most {max} bytes, got {length}"
         )));
     }
     if text.chars().any(char::is_control) {
         return Err(InvalidValue::new(format!(
-            "{what} must not hold control characters, got {}",
+            "must not hold control characters, got {}",
             shown(text)
         )));
     }
@@ -98,7 +98,7 @@ impl HostAddress {
             Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => {
                 let got = shown(text);
                 Err(InvalidValue::new(format!(
-                    "an IPv4 address must be written as a dotted quad, got {got}"
+                    "must be written as a dotted quad if it is an IPv4 address, got {got}"
                 )))
             }
             Ok(ip) => Ok(Self(ip)),
