@@ -64,6 +64,16 @@ impl Fleet {
         &self.services[rank]
     }
 
+    /// How many hosts a service has.
+    pub fn size(&self, rank: usize) -> u32 {
+        self.starts[rank + 1] - self.starts[rank]
+    }
+
+    /// The numbers of the hosts of a service.
+    pub fn hosts_of(&self, rank: usize) -> std::ops::Range<u32> {
+        self.starts[rank]..self.starts[rank + 1]
+    }
+
     /// The rank of the service that a host belongs to.
     pub fn rank_of(&self, number: u32) -> usize {
         self.starts.partition_point(|start| *start <= number) - 1
