@@ -1,15 +1,102 @@
 //! The REST API and its contract.
 
+mod answerer;
+mod app;
+mod auto_ip;
+mod body;
 mod compress;
+mod contract;
+mod docs;
+mod error;
+mod fields;
+mod health;
+mod home;
 mod host_json;
+mod json;
+mod list_answer;
 mod lists;
+mod load_balancing;
+mod metrics;
+mod model;
 mod negotiate;
+mod observe;
+mod operation;
+mod page;
+mod panics;
+mod refusal;
+mod registration;
 mod render;
 mod rendered;
 mod reply;
 mod request_id;
+mod routes;
+mod schema;
+mod scrape;
+mod tags;
+mod text;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::Registry;
+use poem::IntoEndpoint;
+use poem::endpoint::BoxEndpoint;
+
+pub use app::{App, Mount, Parts};
+pub use auto_ip::AutoIp;
+pub use contract::{API_VERSION, contract_json, contract_yaml};
+pub use docs::Contract;
+pub use health::Health;
 pub use lists::Lists;
+pub use panics::log_panics;
 pub use render::{ListRenderer, Rendered, Subject};
-pub use reply::{X_STALE_AS_OF, list_response};
 pub use request_id::{RequestId, X_REQUEST_ID};
+
+use health::HealthApi;
+use home::HomeApi;
+use load_balancing::LoadBalancingApi;
+use registration::RegistrationApi;
+
+/// What an operator decides about the API.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The `env` of every list.
+    pub environment: String,
+    /// Which hosts may register without their address.
+    pub auto_ip: AutoIp,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+/// Every documented operation.
+type Operations = (RegistrationApi, LoadBalancingApi, HealthApi, HomeApi);
+
+/// The documented operations on a registry.
+pub fn api(
+    registry: Arc<Registry>,
+    lists: Arc<Lists>,
+    health: Arc<Health>,
+    settings: HttpSettings,
+) -> BoxEndpoint<'static> {
+    let settings = Arc::new(settings);
+    let registration = RegistrationApi {
+        registry: Arc::clone(&registry),
+        lists,
+        settings: Arc::clone(&settings),
+    };
+    let load_balancing = LoadBalancingApi {
+        registry: Arc::clone(&registry),
+        settings: Arc::clone(&settings),
+    };
+    let health = HealthApi {
+        registry: Arc::clone(&registry),
+        health,
+    };
+    contract::described((
+        registration,
+        load_balancing,
+        health,
+        HomeApi { registry, settings },
+    ))
+    .into_endpoint()
+}

@@ -1,7 +1,9 @@
 //! The two lists, for both ways on which a request for one can come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use discovery_domain::{Registry, ServiceName, ServiceRepoName, StoreError};
 use poem::Response;
 use poem::http::HeaderMap;
@@ -45,6 +47,12 @@ impl Lists {
             Subject::Repo(repo) => self.registry.hosts_of_repo(repo).await,
         }?;
         let rendered = self.renderer.render(&subject, &answer.listing);
-        Ok(list_response(headers, &answer, &rendered).await)
+        let stale_for = answer.stale.map(|stale| self.since(stale.read_at));
+        Ok(list_response(headers, &rendered, stale_for).await)
+    }
+
+    fn since(&self, then: DateTime<Utc>) -> Duration {
+        let age = self.registry.lease().now().wall - then;
+        age.to_std().unwrap_or_default()
     }
 }

@@ -27,13 +27,15 @@ const USUAL: [StatusCode; 6] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
-type Answered = [(&'static str, String); 2];
+type Labels<const N: usize> = [(&'static str, String); N];
+type Answered = Family<Labels<2>, Counter>;
+type Seconds = Family<Labels<1>, Histogram, fn() -> Histogram>;
 
 /// The metrics of all operations.
 #[derive(Clone)]
 pub(crate) struct HttpMetrics {
-    answered: Family<Answered, Counter>,
-    seconds: Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>,
+    answered: Answered,
+    seconds: Seconds,
     /// Requests that are being answered.
     pub(crate) in_flight: Gauge,
 }
@@ -41,7 +43,7 @@ pub(crate) struct HttpMetrics {
 /// The metrics of one operation.
 pub(crate) struct Meter {
     operation: String,
-    answered: Family<Answered, Counter>,
+    answered: Answered,
     usual: [OnceLock<Counter>; USUAL.len()],
     seconds: Histogram,
 }

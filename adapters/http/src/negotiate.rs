@@ -70,7 +70,7 @@ fn members(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item =
 mod tests {
     use super::*;
 
-    fn headers(name: poem::http::HeaderName, lines: &[&'static str]) -> HeaderMap {
+    fn headers(name: &poem::http::HeaderName, lines: &[&'static str]) -> HeaderMap {
         let lines = lines.iter().map(|line| HeaderValue::from_static(line));
         lines.map(|line| (name.clone(), line)).collect()
     }
@@ -95,7 +95,7 @@ mod tests {
         ];
         for (lines, taken) in cases {
             assert_eq!(
-                takes_gzip(&headers(ACCEPT_ENCODING, lines)),
+                takes_gzip(&headers(&ACCEPT_ENCODING, lines)),
                 taken,
                 "{lines:?}"
             );
@@ -118,7 +118,7 @@ mod tests {
         ];
         for (lines, matched) in cases {
             assert_eq!(
-                has_already(&headers(IF_NONE_MATCH, lines), &etag),
+                has_already(&headers(&IF_NONE_MATCH, lines), &etag),
                 matched,
                 "{lines:?}"
             );

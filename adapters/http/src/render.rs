@@ -27,10 +27,11 @@ pub struct ListRenderer {
 }
 
 impl ListRenderer {
-    /// A renderer that names `env` in every answer and keeps about `bytes` of them.
+    /// A renderer that names `env` in every answer and keeps about `bytes` of them, or a single one that is larger.
     pub fn new(env: impl Into<String>, bytes: u64) -> Self {
-        let weigh = |_: &Subject, rendered: &Arc<Rendered>| {
-            u32::try_from(rendered.weight()).unwrap_or(u32::MAX)
+        let weigh = move |_: &Subject, rendered: &Arc<Rendered>| {
+            let weight = (rendered.weight() as u64).min(bytes);
+            u32::try_from(weight).unwrap_or(u32::MAX)
         };
         Self {
             env: env.into(),
@@ -83,3 +84,6 @@ impl ListRenderer {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

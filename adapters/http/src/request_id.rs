@@ -30,9 +30,12 @@ impl RequestId {
 
     /// The id of the request that this task answers; a new one outside of any request.
     pub fn current() -> Self {
-        CURRENT
-            .try_with(Clone::clone)
-            .unwrap_or_else(|_| Self::random())
+        Self::of_task().unwrap_or_else(Self::random)
+    }
+
+    /// The id of the request that this task answers, if it answers any.
+    pub(crate) fn of_task() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
     }
 
     /// Runs what answers the request with this id.

@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use discovery_testkit::Fault;
+use discovery_testkit::hosts::registration;
+use poem::Endpoint;
+
+use crate::log::Log;
+use crate::support::{Server, request};
+
+#[tokio::test]
+async fn every_request_is_one_line_that_tells_no_secret() {
+    let server = Server::new();
+    let lines = Log::of(Box::pin(async {
+        let headers = [("x-request-id", "abc"), ("authorization", "Bearer s3cret")];
+        for (method, path) in [
+            ("GET", "/v1/registration/api?password=s3cret"),
+            ("DELETE", "/v1/registration/repo/10.0.0.1?password=s3cret"),
+            ("PUT", "/healthcheck?password=s3cret"),
+            ("GET", "/s3cret"),
+        ] {
+            server.ask(method, path, &headers).await;
+        }
+    }))
+    .await;
+    let seen: Vec<_> = lines
+        .iter()
+        .map(|line| &line["fields"])
+        .map(|line| {
+            ["method", "route", "operation", "status", "request_id"]
+                .map(|name| line[name].to_string())
+        })
+        .collect();
+    let expected = [
+        [
+            "GET",
+            "/v1/registration/{service}",
+            "listHosts",
+            "200",
+            "abc",
+        ],
+        [
+            "DELETE",
+            "/v1/registration/{service}/{ip_address}",
+            "deregisterHost",
+            "400",
+            "abc",
+        ],
+        ["PUT", "/healthcheck", "none", "405", "abc"],
+        ["GET", "", "none", "404", "abc"],
+    ];
+    let bare = seen
+        .iter()
+        .map(|line| line.each_ref().map(|value| value.trim_matches('"')));
+    assert_eq!(bare.collect::<Vec<_>>(), expected);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["level"] == "INFO" && line["fields"]["duration_us"].is_u64())
+    );
+    assert!(!format!("{lines:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_logged_and_leaves_nothing_behind() {
+    let server = Server::new();
+    server.store.set(Fault::Hang);
+    let lines = Log::of(Box::pin(async {
+        let answer = server
+            .app
+            .get_response(request("GET", "/v1/registration/api", &[]));
+        let gone = tokio::time::timeout(Duration::from_millis(1), answer).await;
+        assert!(gone.is_err());
+    }))
+    .await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["fields"]["status"], 499);
+    assert!(
+        metrics(&server)
+            .await
+            .contains("discovery_http_requests_in_flight 1\n"),
+        "the scrape alone"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_operation_and_status() {
+    let server = Server::new();
+    server.register(registration("api", "10.0.0.1")).await;
+    for path in [
+        "/v1/registration/api",
+        "/v1/registration/other",
+        "/nope",
+        "/v1/registration/%ff",
+    ] {
+        server.get(path).await;
+    }
+    server
+        .ask("DELETE", "/v1/registration/api/10.0.0.1", &[])
+        .await;
+    server
+        .ask("DELETE", "/v1/registration/api/10.0.0.1", &[])
+        .await;
+    let metrics = metrics(&server).await;
+    for line in [
+        r#"discovery_http_requests_total{operation="listHosts",status="200"} 2"#,
+        r#"discovery_http_requests_total{operation="none",status="404"} 1"#,
+        r#"discovery_http_requests_total{operation="none",status="400"} 1"#,
+        r#"discovery_http_requests_total{operation="deregisterHost",status="200"} 1"#,
+        r#"discovery_http_requests_total{operation="deregisterHost",status="400"} 1"#,
+        r#"discovery_http_request_duration_seconds_count{operation="listHosts"} 2"#,
+        "discovery_http_requests_in_flight 1",
+    ] {
+        assert!(
+            metrics.lines().any(|known| known == line),
+            "no {line} in\n{metrics}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn metrics_do_not_grow_with_services() {
+    let server = Server::new();
+    let ask = async |from: u32, to: u32| {
+        for number in from..to {
+            server
+                .get(&format!("/v1/registration/service-{number}"))
+                .await;
+            server.get(&format!("/nope-{number}")).await;
+        }
+        metrics(&server).await.lines().count()
+    };
+    ask(0, 1).await;
+    let few = ask(1, 2).await;
+    assert_eq!(ask(2, 50).await, few);
+}
+
+async fn metrics(server: &Server) -> String {
+    let answer = server.get("/metrics").await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), kind);
+    assert!(answer.text().ends_with("# EOF\n"));
+    answer.text().to_owned()
+}
