@@ -2,6 +2,7 @@
 
 mod cached;
 mod clock;
+mod file;
 mod memory;
 mod metered;
 mod table;
@@ -9,5 +10,6 @@ mod write;
 
 pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};
 pub use clock::SystemClock;
+pub use file::{InFileHostRepository, OpenError};
 pub use memory::InMemoryHostRepository;
 pub use metered::{Metered, StoreMetrics};

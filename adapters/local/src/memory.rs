@@ -78,11 +78,9 @@ impl HostRepository for InMemoryHostRepository {
         service: &ServiceName,
         weight: LoadBalancingWeight,
     ) -> Result<Vec<Change>, StoreError> {
-        Ok(self.0.write_all(service, |previous| {
-            let row = write::weighted(previous, weight)?;
-            let previous = Some(previous.clone());
-            Some((row.clone(), Change { row, previous }))
-        }))
+        Ok(self
+            .0
+            .replace_all(service, |row| write::weighted(row, weight)))
     }
 
     async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {

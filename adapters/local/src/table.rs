@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use discovery_domain::{HostKey, HostList, Row, ServiceName, ServiceRepoName};
+use discovery_domain::{Change, HostKey, HostList, Row, ServiceName, ServiceRepoName};
 
 use crate::write::{Found, Write};
 use repos::Repos;
@@ -57,16 +57,16 @@ impl Table {
         answer
     }
 
-    /// Makes of every row of a service what `call` says, all in one step, and returns what it answered.
-    pub(crate) fn write_all<T>(
+    /// Replaces the rows of a service that `change` changes, all in one step; their hosts keep their repos.
+    pub(crate) fn replace_all(
         &self,
         service: &ServiceName,
-        mut call: impl FnMut(&Row) -> Option<(Row, T)>,
-    ) -> Vec<T> {
+        change: impl Fn(&Row) -> Option<Change>,
+    ) -> Vec<Change> {
         let services = self.read(service);
         services
             .get(service)
-            .map_or_else(Vec::new, |service| service.replace_all(&mut call))
+            .map_or_else(Vec::new, |service| service.replace_all(change))
     }
 
     /// Takes all rows of a service that has none yet.
@@ -79,6 +79,12 @@ impl Table {
     /// A host's row.
     pub(crate) fn row(&self, key: &HostKey) -> Option<Row> {
         self.read(key.service()).get(key.service())?.row(key)
+    }
+
+    /// The rows of a service, for once.
+    pub(crate) fn rows_of(&self, service: &ServiceName) -> Vec<Row> {
+        let known = self.read(service).get(service).cloned();
+        known.map_or_else(Vec::new, |service| service.rows())
     }
 
     /// The row of any host of a service.

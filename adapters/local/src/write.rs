@@ -57,23 +57,29 @@ fn share(check_in: &mut CheckIn, kin: &Host) {
 
 /// Sets a weight; a host that has it already stays as it is.
 pub(crate) fn set_weight(weight: LoadBalancingWeight, found: Found<'_>) -> (Write, Option<Change>) {
-    let Some(previous) = found.row else {
-        return (Write::Keep, None);
+    let (write, change) = change_weight(weight, found);
+    let unchanged = || {
+        let row = found.row?.clone();
+        let previous = Some(row.clone());
+        Some(Change { row, previous })
     };
-    let row = weighted(previous, weight);
-    let write = match &row {
-        Some(row) => Write::Store(row.clone()),
-        None => Write::Keep,
-    };
-    let change = Change {
-        row: row.unwrap_or_else(|| previous.clone()),
-        previous: Some(previous.clone()),
-    };
-    (write, Some(change))
+    (write, change.or_else(unchanged))
 }
 
-/// The row with that weight, unless it has it already.
-pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Row> {
+/// Sets a weight, and answers nothing for a host that has it already.
+pub(crate) fn change_weight(
+    weight: LoadBalancingWeight,
+    found: Found<'_>,
+) -> (Write, Option<Change>) {
+    let changed = found.row.and_then(|row| weighted(row, weight));
+    match changed {
+        Some(change) => (Write::Store(change.row.clone()), Some(change)),
+        None => (Write::Keep, None),
+    }
+}
+
+/// A row with that weight, unless it has it already.
+pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Change> {
     if row.host.tags.weight() == Some(weight) {
         return None;
     }
@@ -81,9 +87,13 @@ pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Row> {
         tags: row.host.tags.with_weight(weight),
         ..Host::clone(&row.host)
     };
-    Some(Row {
+    let new = Row {
         host: Arc::new(host),
         renewed: row.renewed,
+    };
+    Some(Change {
+        row: new,
+        previous: Some(row.clone()),
     })
 }
 

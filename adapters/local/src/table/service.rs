@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use discovery_domain::{HostAddress, HostKey, HostList, Row};
+use discovery_domain::{Change, HostAddress, HostKey, HostList, Row};
 
 use super::repos::Repos;
 use crate::write::{Found, Write};
@@ -57,18 +57,23 @@ impl Service {
         (answer, state.rows.is_empty())
     }
 
-    /// Replaces the rows for which `call` has another; their hosts keep their repos.
-    pub(super) fn replace_all<T>(&self, call: &mut impl FnMut(&Row) -> Option<(Row, T)>) -> Vec<T> {
+    /// Replaces the rows that `change` changes; their hosts keep their repos.
+    pub(super) fn replace_all(&self, change: impl Fn(&Row) -> Option<Change>) -> Vec<Change> {
         let mut state = self.state();
-        let mut answers = Vec::new();
+        let mut changes = Vec::new();
         for row in state.rows.values_mut() {
-            if let Some((new, answer)) = call(row) {
-                *row = new;
-                answers.push(answer);
+            if let Some(change) = change(row) {
+                *row = change.row.clone();
+                changes.push(change);
             }
         }
-        state.current &= answers.is_empty();
-        answers
+        state.current &= changes.is_empty();
+        changes
+    }
+
+    /// All rows.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        self.state().rows.values().cloned().collect()
     }
 
     /// One row.

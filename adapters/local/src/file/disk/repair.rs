@@ -1,0 +1,135 @@
+//! Getting back to a file that can be trusted after one that could not be written.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use redb::{ReadableDatabase, ReadableTable, Table as DiskTable};
+
+use super::{Disk, HOSTS, META, META_SESSION, Stamp};
+use crate::file::rows;
+use crate::file::timeline::Timeline;
+use crate::table::Table;
+
+/// Why the file can't be trusted yet.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::file) enum RepairError {
+    /// Another process may have acknowledged writes that this one does not know.
+    #[error("another process has written to it since: restart this one")]
+    Taken,
+    /// It can't be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It can't be opened, or not be written.
+    #[error(transparent)]
+    Database(#[from] redb::Error),
+    /// The database met what it takes for impossible.
+    #[error("the database panicked")]
+    Panicked,
+}
+
+impl Disk {
+    /// Opens the file anew and makes it hold what `table` holds, which is all that was ever acknowledged; returns how
+    /// many rows it had otherwise. Whatever is read here has been written to the disk once more before: a file whose
+    /// sync failed may be readable from memory alone.
+    pub(in crate::file) fn reopen(
+        &mut self,
+        table: &Table,
+        timeline: &Timeline,
+        now: Stamp,
+    ) -> Result<usize, RepairError> {
+        self.database = None;
+        write_again(&self.path)?;
+        let database = (self.opener)(&self.path).map_err(redb::Error::from)?;
+        self.database = Some(database);
+        let session = self.session_in_file()?;
+        if session != self.session && session != self.session_found {
+            self.database = None;
+            return Err(RepairError::Taken);
+        }
+        Ok(self.agree(table, timeline, now)?)
+    }
+
+    /// Who has written to the file last.
+    pub(super) fn session_in_file(&self) -> Result<String, redb::Error> {
+        let meta = self.database()?.begin_read()?.open_table(META)?;
+        let session = meta.get(META_SESSION)?;
+        Ok(session.map_or_else(String::new, |session| session.value().to_owned()))
+    }
+
+    /// Writes every row of which the file holds another version, or none, and removes what the table does not hold.
+    fn agree(&self, table: &Table, timeline: &Timeline, now: Stamp) -> Result<usize, redb::Error> {
+        let transaction = self.begin()?;
+        let mut hosts = transaction.open_table(HOSTS)?;
+        let restored = restore(&mut hosts, table, timeline)?;
+        let removed = remove_strange(&mut hosts, table)?;
+        drop(hosts);
+        self.stamp(&transaction, now)?;
+        transaction.commit()?;
+        Ok(restored + removed)
+    }
+}
+
+type Hosts<'a> = DiskTable<'a, &'static [u8], &'static [u8]>;
+
+fn restore(
+    hosts: &mut Hosts<'_>,
+    table: &Table,
+    timeline: &Timeline,
+) -> Result<usize, redb::Error> {
+    let (mut key, mut value, mut restored) = (Vec::new(), Vec::new(), 0);
+    for row in table
+        .services()
+        .iter()
+        .flat_map(|service| table.rows_of(service))
+    {
+        rows::write_key(&row.host.key, &mut key);
+        rows::write_value(&row.host, timeline.in_file(row.renewed), &mut value);
+        let same = hosts
+            .get(&*key)?
+            .is_some_and(|stored| stored.value() == value);
+        if !same {
+            hosts.insert(&*key, &*value)?;
+            restored += 1;
+        }
+    }
+    Ok(restored)
+}
+
+/// Removes readable rows that the table does not hold: writes that failed, and were answered so.
+fn remove_strange(hosts: &mut Hosts<'_>, table: &Table) -> Result<usize, redb::Error> {
+    let mut strange = Vec::new();
+    for entry in hosts.iter()? {
+        let (key, value) = entry?;
+        let Some(host) = rows::read_key(key.value(), None) else {
+            continue;
+        };
+        let unknown = table.row(&host).is_none();
+        if unknown && rows::read_value(host, value.value(), None).is_ok() {
+            strange.push(key.value().to_vec());
+        }
+    }
+    for key in &strange {
+        hosts.remove(&**key)?;
+    }
+    Ok(strange.len())
+}
+
+/// Writes every byte of a file over itself and has the disk confirm them.
+fn write_again(path: &Path) -> io::Result<()> {
+    const CHUNK: usize = 1024 * 1024;
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.try_lock()?;
+    let mut chunk = vec![0; CHUNK];
+    let mut offset = 0;
+    loop {
+        file.seek(SeekFrom::Start(offset))?;
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            return file.sync_all();
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(&chunk[..read])?;
+        offset += read as u64;
+    }
+}
