@@ -1,1 +1,162 @@
-//! The hosts in a DynamoDB table.
+//! The hosts in a DynamoDB table: the one that lyft/discovery uses, so that old and new nodes may share it.
+//!
+//! Every write is one request, conditional on what it was made from; a read is one `Query` a page.
+
+mod call;
+mod client;
+mod date;
+mod error;
+mod expression;
+mod item;
+mod known;
+mod left_out;
+mod metrics;
+mod order;
+mod proof;
+mod reading;
+mod recent;
+mod removal;
+mod schema;
+mod table;
+mod writing;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use discovery_domain::{
+    Change, CheckIn, CheckInError, HostKey, HostRepository, LeaseClock, LeaseInstant,
+    LoadBalancingWeight, Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
+};
+use prometheus_client::registry::Registry;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+pub use client::DynamoDbSettings;
+use client::LONGEST_CALL;
+use known::KnownRows;
+use left_out::LeftOut;
+use metrics::Metrics;
+use order::Order;
+use recent::RecentWrites;
+use table::Table;
+
+/// Keeps hosts in a DynamoDB table.
+pub struct DynamoDbHostRepository {
+    table: Table,
+    create_table: bool,
+    checked: OnceCell<()>,
+    lease: Arc<LeaseClock>,
+    known: KnownRows,
+    recent: RecentWrites,
+    left_out: LeftOut,
+    order: Order,
+}
+
+impl DynamoDbHostRepository {
+    /// Makes the client. The store is not asked yet, so that a node starts also while it can't be reached.
+    pub async fn open(
+        settings: DynamoDbSettings,
+        lease: Arc<LeaseClock>,
+        metrics: &mut Registry,
+    ) -> Self {
+        let client = client::connect(&settings).await;
+        let metrics = Metrics::registered(metrics);
+        Self {
+            table: Table {
+                client,
+                name: settings.table,
+                metrics,
+            },
+            create_table: settings.create_table,
+            checked: OnceCell::new(),
+            known: KnownRows::new(Arc::clone(&lease)),
+            lease,
+            recent: RecentWrites::default(),
+            left_out: LeftOut::new(),
+            order: Order::new(),
+        }
+    }
+
+    /// Makes sure that the table is there and of the right schema, and creates it if the settings say so; once that
+    /// is known, it is not asked again. The first [`HostRepository::prove`] calls this.
+    pub async fn check_table(&self) -> Result<(), StoreError> {
+        let check = || self.table.ensure(self.create_table);
+        self.checked.get_or_try_init(check).await.copied()
+    }
+
+    /// Ends a write that takes too long with everything it had to do again.
+    async fn in_time<T, E: From<StoreError>>(
+        &self,
+        write: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        timeout(LONGEST_CALL, write).await.unwrap_or_else(|_| {
+            let (table, seconds) = (&self.table.name, LONGEST_CALL.as_secs());
+            Err(E::from(StoreError::Unavailable {
+                what: format!("dynamodb table {table:?} took more than {seconds} s for a write"),
+                source: None,
+            }))
+        })
+    }
+}
+
+#[async_trait]
+impl HostRepository for DynamoDbHostRepository {
+    async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
+        self.in_time(self.store_check_in(&check_in)).await
+    }
+
+    async fn hosts_of(
+        &self,
+        service: &ServiceName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        self.list_service(service, not_before).await
+    }
+
+    async fn hosts_of_repo(
+        &self,
+        repo: &ServiceRepoName,
+        _not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        self.list_repo(repo).await
+    }
+
+    async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
+        self.get_row(key).await
+    }
+
+    async fn set_weight(
+        &self,
+        key: &HostKey,
+        weight: LoadBalancingWeight,
+    ) -> Result<Option<Change>, StoreError> {
+        self.in_time(self.store_weight(key, weight, None)).await
+    }
+
+    async fn set_weight_of_service(
+        &self,
+        service: &ServiceName,
+        weight: LoadBalancingWeight,
+    ) -> Result<Vec<Change>, StoreError> {
+        self.in_time(self.store_weight_of_service(service, weight))
+            .await
+    }
+
+    async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
+        self.in_time(self.remove(key)).await
+    }
+
+    async fn delete_unrenewed(&self, seen: &Row) -> Result<bool, StoreError> {
+        self.in_time(self.remove_unrenewed(seen)).await
+    }
+
+    async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
+        self.scan_services().await
+    }
+
+    async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.check_table().await?;
+        self.table.record(now).await
+    }
+}

@@ -1,0 +1,75 @@
+//! What the SDK's errors mean.
+
+use std::error::Error;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use discovery_domain::StoreError;
+
+use crate::call::{Call, THROTTLED};
+
+/// The errors after which a request that is right may be done a moment later, throttling aside. Credentials are
+/// replaced while a node runs, so a refusal of those at hand is one of them.
+const PASSING: [&str; 11] = [
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InternalServerError",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "ReplicatedWriteConflictException",
+    "ServiceUnavailable",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "UnrecognizedClientException",
+];
+
+/// Names the table, the operation and the cause, and tells whether it is worth trying again.
+pub(crate) fn store_error<E>(
+    table: &str,
+    call: &Call,
+    error: SdkError<E, HttpResponse>,
+) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let (operation, attempts) = (call.operation(), call.attempts());
+    let tries = if attempts == 1 { "" } else { "s" };
+    let cause = cause(&error);
+    let what = format!(
+        "dynamodb {operation} on table {table:?} failed after {attempts} request{tries}: {cause}"
+    );
+    if is_worth_another_try(&error) {
+        StoreError::unavailable(what, error)
+    } else {
+        StoreError::broken(what, error)
+    }
+}
+
+fn cause<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::ServiceError(answered) => {
+            let error = answered.err();
+            let code = error.code().unwrap_or("an error without a name");
+            let message = error.message().unwrap_or("no message");
+            format!("{code}: {message}")
+        }
+        _ => {
+            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            causes.join(": ")
+        }
+    }
+}
+
+fn is_worth_another_try<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let SdkError::ServiceError(answered) = error else {
+        return true;
+    };
+    let code = answered.err().code().unwrap_or_default();
+    answered.raw().status().as_u16() >= 500 || PASSING.contains(&code) || THROTTLED.contains(&code)
+}
