@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::Endpoint;
 use poem::http::StatusCode;
+use proptest::prelude::ProptestConfig;
 use proptest::test_runner::TestRunner;
 
 use crate::support::{Answer, Options, Server, answer, request};
@@ -205,16 +206,21 @@ async fn a_list_that_can_not_be_read_anew_says_how_old_it_is() {
 
 #[test]
 fn a_service_of_any_valid_name_is_listed_under_it() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
     let (runtime, server) = (runtime.expect("a runtime"), Server::new());
     let listed_under_it = |name: String| {
         runtime.block_on(lists_only_that_host(&server, &name));
         Ok(())
     };
     let names = "[^\\p{Cc}]{1,40}";
-    TestRunner::default()
-        .run(&names, listed_under_it)
-        .expect("every name is listed");
+    TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })
+    .run(&names, listed_under_it)
+    .expect("every name is listed");
 }
 
 async fn lists_only_that_host(server: &Server, name: &str) {
