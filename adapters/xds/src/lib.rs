@@ -4,7 +4,10 @@ mod assignment;
 mod cluster;
 mod kind;
 mod listener;
+mod request;
 mod resource;
+mod resources;
+mod session;
 mod snapshot;
 #[cfg(test)]
 mod testing;

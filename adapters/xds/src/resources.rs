@@ -1,0 +1,254 @@
+//! What there is to tell, in one place for all streams: each resource once, whoever subscribes to it.
+
+mod list;
+mod mailbox;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use discovery_domain::ServiceName;
+
+use crate::cluster::{ClusterTemplate, EdsSource};
+use crate::kind::Kind;
+use crate::listener::Listener;
+use crate::resource::Resource;
+use crate::snapshot::no_endpoints;
+
+pub(crate) use list::{Difference, List};
+pub(crate) use mailbox::{Interest, Mailbox, News};
+
+/// The resources that are being told. Does no I/O: endpoints are read for it by whoever gets an [`Interest`].
+pub(crate) struct Resources {
+    template: Arc<ClusterTemplate>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The services whose endpoints somebody subscribes to.
+    services: HashMap<Arc<str>, Watched>,
+    /// None until the whole catalogue is known.
+    clusters: Option<Arc<Clusters>>,
+    mailboxes: BTreeMap<u64, Arc<Mailbox>>,
+    opened: u64,
+    stopped: bool,
+}
+
+struct Watched {
+    /// None until it is read for the first time.
+    current: Option<Arc<Resource>>,
+    /// None for a name that no service can have.
+    interest: Option<Arc<Interest>>,
+    mailboxes: BTreeMap<u64, Arc<Mailbox>>,
+}
+
+/// The clusters of all services, for each way on which they are read.
+struct Clusters([Arc<List>; EdsSource::ALL.len()]);
+
+/// What is known of a resource.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// Nothing yet: it is being read.
+    Unread,
+    /// There is none.
+    Absent,
+    /// This one.
+    Found(Arc<Resource>),
+}
+
+impl Resources {
+    /// Nothing yet; clusters will be made from the template.
+    pub(crate) fn new(template: ClusterTemplate) -> Self {
+        Self {
+            template: Arc::new(template),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Opens the mailbox of a new stream.
+    pub(crate) fn open(&self) -> Arc<Mailbox> {
+        let mut state = self.state();
+        state.opened += 1;
+        let mailbox = Arc::new(Mailbox::new(state.opened));
+        if state.stopped {
+            mailbox.post(News::stop);
+        }
+        state.mailboxes.insert(mailbox.id(), Arc::clone(&mailbox));
+        mailbox
+    }
+
+    /// Closes a mailbox that watches these names.
+    pub(crate) fn close<'a>(
+        &self,
+        mailbox: &Mailbox,
+        names: impl IntoIterator<Item = &'a Arc<str>>,
+    ) {
+        self.unwatch(mailbox, names);
+        self.state().mailboxes.remove(&mailbox.id());
+    }
+
+    /// Sends a stream the news of these services, and returns those that have to be read from now on.
+    pub(crate) fn watch<'a>(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        names: impl IntoIterator<Item = &'a Arc<str>>,
+    ) -> Vec<Arc<Interest>> {
+        let mut state = self.state();
+        let mut unread = Vec::new();
+        for name in names {
+            let watched = state.services.entry(Arc::clone(name)).or_insert_with(|| {
+                let watched = Watched::new(name);
+                unread.extend(watched.interest.clone());
+                watched
+            });
+            watched.mailboxes.insert(mailbox.id(), Arc::clone(mailbox));
+        }
+        unread
+    }
+
+    /// Stops the news of these services; one that nobody watches any more is forgotten.
+    pub(crate) fn unwatch<'a>(
+        &self,
+        mailbox: &Mailbox,
+        names: impl IntoIterator<Item = &'a Arc<str>>,
+    ) {
+        let mut state = self.state();
+        for name in names {
+            let Some(watched) = state.services.get_mut(name) else {
+                continue;
+            };
+            watched.mailboxes.remove(&mailbox.id());
+            if watched.mailboxes.is_empty() {
+                watched.interest.iter().for_each(|interest| interest.end());
+                state.services.remove(name);
+            }
+        }
+    }
+
+    /// The interest in a service, where anybody has one.
+    pub(crate) fn interest(&self, service: &ServiceName) -> Option<Arc<Interest>> {
+        self.state()
+            .services
+            .get(service.as_str())?
+            .interest
+            .clone()
+    }
+
+    /// Every interest there is.
+    pub(crate) fn interests(&self) -> Vec<Arc<Interest>> {
+        let state = self.state();
+        state
+            .services
+            .values()
+            .filter_map(|watched| watched.interest.clone())
+            .collect()
+    }
+
+    /// Takes what was read of a service and tells everyone who watches it, if it is new; tells whether it is.
+    pub(crate) fn publish(&self, interest: &Arc<Interest>, resource: &Arc<Resource>) -> bool {
+        let mut state = self.state();
+        let watched = state.services.get_mut(resource.name());
+        let Some(watched) = watched.filter(|watched| watched.is_for(interest)) else {
+            return false;
+        };
+        let current = watched.current.as_ref();
+        if current.is_some_and(|current| current.version() == resource.version()) {
+            return false;
+        }
+        watched.current = Some(Arc::clone(resource));
+        for mailbox in watched.mailboxes.values() {
+            mailbox.post(|news| news.name(resource.name()));
+        }
+        true
+    }
+
+    /// Takes the whole catalogue and tells everyone, if it is new.
+    pub(crate) fn publish_catalogue<'a>(
+        &self,
+        services: impl IntoIterator<Item = &'a ServiceName>,
+    ) {
+        let services: Vec<&ServiceName> = services.into_iter().collect();
+        let before = self.state().clusters.clone();
+        let clusters = EdsSource::ALL.map(|source| {
+            let before = before.as_deref().map(|clusters| clusters.of(source));
+            let cluster = |service: &ServiceName| self.template.cluster(service, source);
+            Arc::new(List::of(&services, before.map(|list| &**list), cluster))
+        });
+        let mut state = self.state();
+        state.clusters = Some(Arc::new(Clusters(clusters)));
+        for mailbox in state.mailboxes.values() {
+            mailbox.post(News::clusters);
+        }
+    }
+
+    /// Has every stream end, and every later one at once.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state();
+        state.stopped = true;
+        for mailbox in state.mailboxes.values() {
+            mailbox.post(News::stop);
+        }
+    }
+
+    /// What is known of a resource that is asked for by its name. Of a cluster or listener nothing needs to be read:
+    /// a name that some service could have has one, so that none is taken away because its hosts are.
+    pub(crate) fn lookup(&self, kind: Kind, source: EdsSource, name: &str) -> Lookup {
+        if kind == Kind::Endpoints {
+            let state = self.state();
+            let watched = state.services.get(name);
+            let current = watched.and_then(|watched| watched.current.clone());
+            return current.map_or(Lookup::Unread, Lookup::Found);
+        }
+        let Ok(service) = ServiceName::parse(name) else {
+            return Lookup::Absent;
+        };
+        if kind == Kind::Listeners {
+            return Lookup::Found(Arc::new(Listener::of(&service)));
+        }
+        let listed = self
+            .list(kind, source)
+            .and_then(|list| list.get(name).cloned());
+        Lookup::Found(listed.unwrap_or_else(|| Arc::new(self.template.cluster(&service, source))))
+    }
+
+    /// All resources of a kind, for those who ask without names; None until they are known. There are no listeners
+    /// but those that are asked for.
+    pub(crate) fn list(&self, kind: Kind, source: EdsSource) -> Option<Arc<List>> {
+        match kind {
+            Kind::Clusters => {
+                let clusters = self.state().clusters.clone();
+                clusters.map(|clusters| Arc::clone(clusters.of(source)))
+            }
+            Kind::Endpoints | Kind::Listeners => Some(Arc::default()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clusters {
+    fn of(&self, source: EdsSource) -> &Arc<List> {
+        &self.0[source as usize]
+    }
+}
+
+impl Watched {
+    fn new(name: &Arc<str>) -> Self {
+        let service = ServiceName::parse(name).ok();
+        Self {
+            current: service
+                .is_none()
+                .then(|| Arc::new(no_endpoints(Arc::clone(name)))),
+            interest: service.map(|service| Arc::new(Interest::new(service))),
+            mailboxes: BTreeMap::new(),
+        }
+    }
+
+    fn is_for(&self, interest: &Arc<Interest>) -> bool {
+        self.interest
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, interest))
+    }
+}

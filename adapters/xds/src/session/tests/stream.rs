@@ -1,0 +1,165 @@
+//! What holds for both protocols.
+
+use super::*;
+use crate::request::{DeltaDiscoveryRequest, DiscoveryRequest};
+
+fn asks(type_url: &str, wanted: Vec<String>) -> DeltaDiscoveryRequest {
+    DeltaDiscoveryRequest {
+        type_url: type_url.into(),
+        resource_names_subscribe: wanted,
+        ..DeltaDiscoveryRequest::default()
+    }
+}
+
+fn session(only: Option<Kind>) -> Session<Delta> {
+    Session::new(only, LIMITS)
+}
+
+#[test]
+fn a_stream_for_one_kind_takes_no_other() {
+    let mut endpoints = session(Some(Kind::Endpoints));
+    let unnamed = endpoints.hear(&asks("", vec!["users".into()])).unwrap();
+    assert_eq!(unnamed.kind, Some(Kind::Endpoints));
+    assert_eq!(
+        endpoints.hear(&asks(CLUSTERS, vec![])),
+        Err(Refusal::OtherType(CLUSTERS.into()))
+    );
+}
+
+#[test]
+fn a_stream_for_all_kinds_must_be_told_which() {
+    assert_eq!(session(None).hear(&asks("", vec![])), Err(Refusal::NoType));
+}
+
+#[test]
+fn a_kind_that_is_not_served_is_passed_over() {
+    let secrets = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+    let heard = session(None)
+        .hear(&asks(secrets, vec!["key".into()]))
+        .unwrap();
+    assert_eq!((heard.kind, heard.watch), (None, vec![]));
+}
+
+#[test]
+fn the_names_of_one_stream_are_limited_in_number_and_length_over_all_kinds() {
+    let limits = NameLimits {
+        names: 3,
+        bytes: 10,
+    };
+    let say = |requests: &[(&str, &[&str])]| {
+        let mut session = Session::<Delta>::new(None, limits);
+        let mut heard = requests
+            .iter()
+            .map(|(kind, wanted)| session.hear(&asks(kind, names(wanted))));
+        heard.find_map(Result::err)
+    };
+    let enough: &[(&str, &[&str])] = &[
+        (CLUSTERS, &["a", "b"]),
+        (ENDPOINTS, &["a"]),
+        (ENDPOINTS, &["a"]),
+    ];
+    assert_eq!(say(enough), None);
+    assert_eq!(
+        say(&[(CLUSTERS, &["a", "b"]), (ENDPOINTS, &["a", "b"])]),
+        Some(Refusal::TooManyNames(limits))
+    );
+    assert_eq!(
+        say(&[(ENDPOINTS, &["a", "0123456789"])]),
+        Some(Refusal::TooManyNames(limits))
+    );
+}
+
+#[test]
+fn what_a_client_says_it_has_counts_as_names_until_it_is_told_something() {
+    let limits = NameLimits {
+        names: 3,
+        bytes: 10,
+    };
+    let has = |count: u32| DeltaDiscoveryRequest {
+        initial_resource_versions: (0..count)
+            .map(|name| crate::request::NamedVersion {
+                name: name.to_string(),
+                version: String::new(),
+            })
+            .collect(),
+        ..asks(CLUSTERS, vec![])
+    };
+    assert!(Session::<Delta>::new(None, limits).hear(&has(3)).is_ok());
+    let refused = Session::<Delta>::new(None, limits).hear(&has(4));
+    assert_eq!(refused, Err(Refusal::TooManyNames(limits)));
+}
+
+#[test]
+fn a_node_is_known_by_its_first_request_and_never_by_more_than_a_line() {
+    let mut session = session(None);
+    let from = |id: &str| DeltaDiscoveryRequest {
+        node: Some(Node { id: id.into() }),
+        ..asks(CLUSTERS, vec![])
+    };
+    session.hear(&from(&"é".repeat(1000))).unwrap();
+    assert_eq!(session.node(), "é".repeat(128));
+    session.hear(&from("other")).unwrap();
+    assert_eq!(session.node(), "é".repeat(128));
+}
+
+#[test]
+fn more_than_a_megabyte_of_endpoints_comes_in_several_responses_and_nothing_is_lost() {
+    let mut envoy = Stream::<Sotw>::ads();
+    let services: Vec<String> = (0..8).map(|number| format!("svc-{number}")).collect();
+    envoy.says(&DiscoveryRequest {
+        type_url: ENDPOINTS.into(),
+        resource_names: services.clone(),
+        ..DiscoveryRequest::default()
+    });
+    for name in &services {
+        let hosts = (1..=2000)
+            .map(|number| registration(name, &format!("10.0.{}.{}", number / 200, number % 200)));
+        envoy.read_hosts(name, hosts);
+    }
+    let mut told = Vec::new();
+    let mut responses = 0;
+    while let Some(response) = envoy.response() {
+        let bytes: Vec<usize> = response.resources.iter().map(|r| r.field().len()).collect();
+        assert!(bytes[..bytes.len() - 1].iter().sum::<usize>() < 1024 * 1024);
+        told.extend(
+            response
+                .resources
+                .iter()
+                .map(|resource| resource.name().to_string()),
+        );
+        responses += 1;
+    }
+    assert!(responses > 1);
+    assert_eq!(told, services);
+}
+
+#[test]
+fn a_resource_is_encoded_once_for_all_streams() {
+    let mut one = Stream::<Delta>::ads();
+    let mut other = one.reconnected();
+    for envoy in [&mut one, &mut other] {
+        envoy.says(&asks(ENDPOINTS, vec!["users".into()]));
+    }
+    one.read("users", &["10.0.0.1"]);
+    let fields =
+        [&mut one, &mut other].map(|envoy| envoy.response().unwrap().resources[0].field().as_ptr());
+    assert_eq!(fields[0], fields[1]);
+}
+
+#[test]
+fn a_service_that_nobody_wants_any_more_is_forgotten() {
+    let mut envoy = Stream::<Delta>::ads();
+    let mut other = envoy.reconnected();
+    envoy.says(&asks(ENDPOINTS, vec!["users".into()]));
+    other.says(&asks(ENDPOINTS, vec!["users".into()]));
+    envoy
+        .resources
+        .close(&envoy.mailbox, envoy.session.watched());
+    let interest = envoy.resources.interest(&service("users")).unwrap();
+    assert!(!interest.has_ended());
+    envoy
+        .resources
+        .close(&other.mailbox, other.session.watched());
+    assert!(interest.has_ended());
+    assert!(envoy.resources.interests().is_empty());
+}
