@@ -27,7 +27,14 @@ pub(crate) struct HomeApi {
 #[derive(ApiResponse)]
 pub(crate) enum Welcome {
     /// What this is
-    #[oai(status = 200)]
+    #[oai(
+        status = 200,
+        header(
+            name = "Vary",
+            ty = "String",
+            description = "The request headers that the answer depends on"
+        )
+    )]
     Home(Page),
 }
 

@@ -86,15 +86,13 @@ mod tests {
     #[test]
     fn a_body_is_written_as_the_original_wrote_it() {
         let value = serde_json::json!({"a": [1, "b", {}, []], "é\u{7f}/<😀\n\"": null, "z": {"y": true, "z": 1.5}});
-        let json = String::from_utf8(body(&value)).unwrap();
+        let json = String::from_utf8(body(&value)).expect("UTF-8");
         assert_eq!(
             json,
             "{\"a\": [1, \"b\", {}, []], \"z\": {\"y\": true, \"z\": 1.5}, \
              \"\\u00e9\\u007f/<\\ud83d\\ude00\\n\\\"\": null}\n"
         );
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&json).unwrap(),
-            value
-        );
+        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read, value);
     }
 }

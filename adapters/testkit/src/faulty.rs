@@ -18,6 +18,8 @@ pub enum Fault {
     None,
     /// Answers at once that it is unavailable.
     Refuse,
+    /// Answers at once that it is broken for good.
+    Break,
     /// Answers nothing until it is mended.
     Hang,
 }
@@ -60,6 +62,12 @@ impl Faulty {
                 Fault::None => return Ok(()),
                 Fault::Refuse => {
                     return Err(StoreError::Unavailable {
+                        what: "a test broke it".into(),
+                        source: None,
+                    });
+                }
+                Fault::Break => {
+                    return Err(StoreError::Broken {
                         what: "a test broke it".into(),
                         source: None,
                     });

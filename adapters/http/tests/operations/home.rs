@@ -1,0 +1,55 @@
+use serde_json::json;
+
+use crate::support::{Call, Server, settings};
+
+#[tokio::test]
+async fn a_program_is_told_what_this_is_in_json() {
+    let server = Server::new();
+    server.register("web", "10.0.0.1").await;
+    for accept in ["*/*", "application/json", ""] {
+        let home = server.answer(Call::get("/").header("accept", accept)).await;
+        assert_eq!(home.header("content-type"), Some("application/json"));
+        assert_eq!(home.header("vary"), Some("accept"));
+        assert_eq!(
+            home.json(),
+            json!({
+                "name": "discovery", "version": env!("CARGO_PKG_VERSION"), "api_version": "1.0.0", "env": "development",
+                "services": 1, "hosts": 1,
+                "links": {"docs": "/docs", "openapi": "/openapi.yaml", "readiness": "/readyz", "metrics": "/metrics"}
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_browser_gets_a_page() {
+    let mut settings = settings();
+    settings.environment = "<b>&{hosts}".into();
+    let server = Server::with(settings);
+    server.register("web", "10.0.0.1").await;
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let home = server.answer(Call::get("/").header("accept", accept)).await;
+    assert_eq!(home.status, 200);
+    assert_eq!(
+        home.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    for part in [
+        "href=\"/docs\"",
+        "<b>1</b> hosts of <b>1</b> services",
+        "&lt;b&gt;&amp;{hosts}",
+    ] {
+        assert!(home.body.contains(part), "{part} is not in {}", home.body);
+    }
+}
+
+#[tokio::test]
+async fn every_page_that_is_linked_is_there() {
+    let server = Server::new();
+    server.health.store_answers();
+    let links = server.answer(Call::get("/")).await.json()["links"].take();
+    for (name, path) in links.as_object().unwrap() {
+        let answer = server.answer(Call::get(path.as_str().unwrap())).await;
+        assert_eq!(answer.status, 200, "{name}");
+    }
+}

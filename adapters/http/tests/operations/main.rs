@@ -1,0 +1,14 @@
+//! Every operation, called as a client calls it, on a store that tests can break.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
+
+mod auto_ip;
+mod bodies;
+mod deregistration;
+mod examples;
+mod health;
+mod home;
+mod lists;
+mod registration;
+mod support;
+mod weights;
