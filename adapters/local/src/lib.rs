@@ -5,6 +5,7 @@ mod clock;
 mod file;
 mod memory;
 mod metered;
+mod notifying;
 mod table;
 mod write;
 
@@ -13,3 +14,4 @@ pub use clock::SystemClock;
 pub use file::{InFileHostRepository, OpenError};
 pub use memory::InMemoryHostRepository;
 pub use metered::{Metered, StoreMetrics};
+pub use notifying::Notifying;
