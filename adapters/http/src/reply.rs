@@ -9,10 +9,14 @@ use poem::{Body, Response};
 use crate::negotiate::{has_already, takes_gzip};
 use crate::rendered::Rendered;
 
+/// A body of this many bytes goes out in one packet either way. The original never compressed, and short lists are
+/// what simple clients meet.
+const ONE_PACKET: usize = 1400;
+
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Answers a list request with these headers: 304 where the client has the list, else the list, in gzip where that
-/// is wanted. A list that could not be read anew says for how long.
+/// is wanted and saves a packet. A list that could not be read anew says for how long.
 pub(crate) async fn list_response(
     headers: &HeaderMap,
     rendered: &Rendered,
@@ -21,7 +25,8 @@ pub(crate) async fn list_response(
     let mut response = if has_already(headers, rendered.etag()) {
         StatusCode::NOT_MODIFIED.into()
     } else {
-        with_body(takes_gzip(headers), rendered).await
+        let long = rendered.body().len() > ONE_PACKET;
+        with_body(long && takes_gzip(headers), rendered).await
     };
     let head = response.headers_mut();
     head.insert(ETAG, rendered.etag().clone());
