@@ -10,6 +10,9 @@ use crate::zipf::Zipf;
 /// What a form leaves as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
+/// What all hosts run.
+pub const REVISION: &str = "8f14e45fceea167a5a36dedd4bea2543b16b00b5";
+
 /// Services and their hosts, numbered from 0.
 #[derive(Debug, Clone)]
 pub struct Fleet {
@@ -92,18 +95,22 @@ impl Host<'_> {
         Ipv4Addr::from((10 << 24) + self.number)
     }
 
+    /// Its five tags, as JSON.
+    pub fn tags(&self) -> String {
+        let zone = ["a", "b", "c"][self.number as usize % 3];
+        let instance = u64::from(self.number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 4;
+        format!(
+            r#"{{"az": "us-east-1{zone}", "region": "us-east-1", "instance_id": "i-{instance:017x}", "canary": false, "load_balancing_weight": 50}}"#
+        )
+    }
+
     /// What it says of itself: five tags and a revision of 40 characters, as a form.
     pub fn form(&self) -> String {
-        let Self { service, number } = self;
-        let zone = ["a", "b", "c"][*number as usize % 3];
-        let instance = u64::from(*number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 4;
-        let revision = "8f14e45fceea167a5a36dedd4bea2543b16b00b5";
-        let tags = format!(
-            r#"{{"az": "us-east-1{zone}", "region": "us-east-1", "instance_id": "i-{instance:017x}", "canary": false, "load_balancing_weight": 50}}"#
-        );
-        let (ip, tags) = (self.ip(), utf8_percent_encode(&tags, FORM));
+        let service = self.service;
+        let (ip, tags) = (self.ip(), self.tags());
+        let tags = utf8_percent_encode(&tags, FORM);
         format!(
-            "ip={ip}&port=8080&revision={revision}&service_repo_name={service}-repo&tags={tags}"
+            "ip={ip}&port=8080&revision={REVISION}&service_repo_name={service}-repo&tags={tags}"
         )
     }
 
