@@ -21,16 +21,12 @@ pub struct Rendered {
     body: Bytes,
     /// How many bytes come before the first host.
     head: usize,
-    spans: Vec<Span>,
+    /// How many bytes each host takes.
+    lengths: Vec<u32>,
+    /// What each host says besides its last check-in, digested.
+    digests: Vec<u64>,
     etag: HeaderValue,
     gzip: OnceCell<Bytes>,
-}
-
-/// Where a host ends in the body, and the digest of what it says besides its last check-in.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    end: usize,
-    digest: u64,
 }
 
 const BETWEEN: &[u8] = b", ";
@@ -40,7 +36,8 @@ impl Rendered {
     /// Renders a list from nothing. `head` is everything before the first host.
     pub(crate) fn fresh(head: &str, listing: &Arc<Listing>) -> Self {
         const USUAL_HOST: usize = 384;
-        let mut page = Page::new(head.as_bytes(), USUAL_HOST * listing.hosts.len());
+        let hosts = listing.hosts.len();
+        let mut page = Page::new(head.as_bytes(), hosts, USUAL_HOST * hosts);
         for host in &listing.hosts {
             page.push(host);
         }
@@ -52,18 +49,18 @@ impl Rendered {
         let (was, is) = (&self.listing.hosts, &listing.hosts);
         let usual_host = (self.body.len() - self.head) / was.len().max(1) + 1;
         let room = self.body.len() + usual_host * is.len().saturating_sub(was.len());
-        let mut page = Page::new(&self.body[..self.head], room);
-        let (mut old, mut new) = (0, 0);
+        let mut page = Page::new(&self.body[..self.head], is.len(), room);
+        let (mut new, mut old) = (0, Cursor::new(self));
         while new < is.len() {
-            let same = same_hosts(&was[old..], &is[new..]);
+            let same = same_hosts(&was[old.host..], &is[new..]);
             if same > 0 {
-                page.copy(self, old..old + same);
-                (old, new) = (old + same, new + same);
+                page.copy(&mut old, same);
+                new += same;
                 continue;
             }
-            let order = was.get(old).map(|host| host.key.cmp(&is[new].key));
+            let order = was.get(old.host).map(|host| host.key.cmp(&is[new].key));
             if order.is_some_and(Ordering::is_le) {
-                old += 1;
+                old.advance(1);
             }
             if order != Some(Ordering::Less) {
                 page.push(&is[new]);
@@ -95,14 +92,37 @@ impl Rendered {
 
     /// About how much memory this holds, the hosts it shows and the compressed answer included.
     pub(crate) fn weight(&self) -> usize {
-        2 * self.body.len() + self.spans.len() * size_of::<Span>()
+        const PER_HOST: usize = size_of::<u32>() + size_of::<u64>();
+        2 * self.body.len() + PER_HOST * self.lengths.len()
+    }
+}
+
+/// A place in an earlier answer: before a host, whose bytes begin there.
+struct Cursor<'r> {
+    rendered: &'r Rendered,
+    host: usize,
+    byte: usize,
+}
+
+impl<'r> Cursor<'r> {
+    fn new(rendered: &'r Rendered) -> Self {
+        let (host, byte) = (0, rendered.head);
+        Self {
+            rendered,
+            host,
+            byte,
+        }
     }
 
-    fn start(&self, host: usize) -> usize {
-        match host.checked_sub(1) {
-            None => self.head,
-            Some(previous) => self.spans[previous].end + BETWEEN.len(),
-        }
+    /// Passes over some hosts, at least one, and returns which they are and their bytes.
+    fn advance(&mut self, count: usize) -> (Range<usize>, &'r [u8]) {
+        let hosts = self.host..self.host + count;
+        let lengths = &self.rendered.lengths[hosts.clone()];
+        let length: usize = lengths.iter().map(|length| *length as usize).sum();
+        let end = self.byte + length + (count - 1) * BETWEEN.len();
+        let bytes = &self.rendered.body[self.byte..end];
+        (self.host, self.byte) = (hosts.end, end + BETWEEN.len());
+        (hosts, bytes)
     }
 }
 
@@ -118,48 +138,50 @@ fn same_hosts(was: &[Arc<Host>], is: &[Arc<Host>]) -> usize {
 struct Page {
     body: Vec<u8>,
     head: usize,
-    spans: Vec<Span>,
+    lengths: Vec<u32>,
+    digests: Vec<u64>,
     scratch: String,
 }
 
 impl Page {
-    /// Leaves room for as many bytes and a little more.
-    fn new(head: &[u8], room: usize) -> Self {
+    /// Leaves room for that many hosts and bytes of them, and a little more.
+    fn new(head: &[u8], hosts: usize, bytes: usize) -> Self {
         const SLACK: usize = 64;
-        let mut body = Vec::with_capacity(head.len() + room + SLACK);
+        let mut body = Vec::with_capacity(head.len() + bytes + SLACK);
         body.extend_from_slice(head);
         Self {
             body,
             head: head.len(),
-            spans: Vec::new(),
+            lengths: Vec::with_capacity(hosts),
+            digests: Vec::with_capacity(hosts),
             scratch: String::new(),
         }
     }
 
     fn push(&mut self, host: &Host) {
-        self.separate();
         self.scratch.clear();
         let digest = push_host(&mut self.scratch, host);
+        let length = u32::try_from(self.scratch.len()).expect("a host's values are bounded");
+        self.separate();
         self.body.extend_from_slice(self.scratch.as_bytes());
-        let end = self.body.len();
-        self.spans.push(Span { end, digest });
+        self.lengths.push(length);
+        self.digests.push(digest);
     }
 
     /// Takes over neighbouring hosts, at least one, as they stand in the earlier answer.
-    fn copy(&mut self, earlier: &Rendered, hosts: Range<usize>) {
+    fn copy(&mut self, earlier: &mut Cursor<'_>, count: usize) {
+        let (hosts, bytes) = earlier.advance(count);
         self.separate();
-        let spans = &earlier.spans[hosts.clone()];
-        let (from, to) = (earlier.start(hosts.start), spans[spans.len() - 1].end);
-        let here = self.body.len();
-        self.body.extend_from_slice(&earlier.body[from..to]);
-        self.spans.extend(spans.iter().map(|span| Span {
-            end: span.end - from + here,
-            digest: span.digest,
-        }));
+        self.body.extend_from_slice(bytes);
+        let Rendered {
+            lengths, digests, ..
+        } = earlier.rendered;
+        self.lengths.extend_from_slice(&lengths[hosts.clone()]);
+        self.digests.extend_from_slice(&digests[hosts]);
     }
 
     fn separate(&mut self) {
-        if !self.spans.is_empty() {
+        if !self.lengths.is_empty() {
             self.body.extend_from_slice(BETWEEN);
         }
     }
@@ -171,7 +193,8 @@ impl Page {
             listing,
             body: self.body.into(),
             head: self.head,
-            spans: self.spans,
+            lengths: self.lengths,
+            digests: self.digests,
             etag,
             gzip: OnceCell::new(),
         }
@@ -180,7 +203,7 @@ impl Page {
     /// Adds up the digests: which hosts there are decides their order, so the sum need not.
     fn etag(&self) -> HeaderValue {
         let head = XxHash3_64::oneshot(&self.body[..self.head]);
-        let digests = self.spans.iter().map(|span| span.digest);
+        let digests = self.digests.iter().copied();
         let content = digests.fold(head, u64::wrapping_add);
         let mut tag = String::with_capacity(20);
         write!(tag, "W/\"{content:016x}\"").expect("a string takes whatever is written");
