@@ -34,7 +34,7 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
             "A registry of live hosts. Hosts register themselves and send heartbeats; Envoy, SDKs and people read \
              which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
              header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
-             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `Error`.",
+             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `ApiError`.",
         )
         .contact(ContactObject::new().name("The maintainers of discovery"))
         .license(

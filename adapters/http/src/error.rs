@@ -12,6 +12,8 @@ use crate::request_id::RequestId;
 
 /// Why a request was refused or could not be answered
 #[derive(Debug, Serialize, Object)]
+// In most of the languages that SDKs are generated for, `Error` is taken.
+#[oai(rename = "ApiError")]
 #[expect(
     clippy::struct_field_names,
     reason = "the member was `error` before there was this type"

@@ -95,7 +95,7 @@ pub(crate) struct Readiness {
 
 /// How a node is: `ready` where all is well, `degraded` where it serves what it knows because the store fails
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Enum)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "ReadinessStatus", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// All is well
@@ -106,7 +106,7 @@ pub(crate) enum Status {
 
 /// Whether the store answers
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Enum)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "StoreStatus", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Store {
     /// It answers
