@@ -13,7 +13,7 @@ use crate::body::Sent;
 use crate::error::{HostWeightRefused, Invalid, ServiceWeightRefused};
 use crate::fields::{Fields, required};
 use crate::model::Weight;
-use crate::schema::{AddressInPath, ServiceInPath};
+use crate::schema::{AddressText, ServiceInPath};
 use crate::tags::Tag;
 
 /// The operations on weights.
@@ -71,7 +71,7 @@ impl LoadBalancingApi {
         /// The name of the service; at most 255 bytes of UTF-8
         service: Path<ServiceInPath>,
         /// The address of the host
-        ip_address: Path<AddressInPath>,
+        ip_address: Path<AddressText>,
         body: Sent<Weight>,
     ) -> Result<WeightSet, HostWeightRefused> {
         let fields = body.fields(self.settings.body_timeout).await?;

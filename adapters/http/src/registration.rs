@@ -19,7 +19,7 @@ use crate::json::Json;
 use crate::list_answer::ListAnswer;
 use crate::lists::Lists;
 use crate::model::{Acknowledgement, HostList, HostRegistration, RepoHostList};
-use crate::schema::{AddressInPath, RepoInPath, ServiceInPath};
+use crate::schema::{AddressText, RepoInPath, ServiceInPath};
 use crate::tags::Tag;
 
 /// The operations on registered hosts.
@@ -133,7 +133,7 @@ impl RegistrationApi {
         /// The name of the service; at most 255 bytes of UTF-8
         service: Path<ServiceInPath>,
         /// The address of the host
-        ip_address: Path<AddressInPath>,
+        ip_address: Path<AddressText>,
     ) -> Result<Deregistered, DeregisterRefused> {
         let host = host_key(&service.0.0, &ip_address.0.0)?;
         self.registry.deregister(&host).await?;

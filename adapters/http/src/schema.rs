@@ -76,8 +76,6 @@ values! {
     ServiceInPath(String) = text(1, ServiceName::MAX_BYTES, NAME_IN_PATH, "web");
     /// The name of a service repo in a path.
     RepoInPath(String) = text(1, ServiceRepoName::MAX_BYTES, NAME_IN_PATH, "web-frontend");
-    /// An address in a path.
-    AddressInPath(String) = text(1, ServiceName::MAX_BYTES, NAME_IN_PATH, "10.0.0.1");
     /// The name of a service.
     ServiceText(String) = text(1, ServiceName::MAX_BYTES, NAME, "web");
     /// The name of a service repo.
@@ -253,3 +251,6 @@ fn tags_schema() -> MetaSchema {
         ..MetaSchema::new("object")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,13 @@ mod auto_ip;
 mod bodies;
 mod deregistration;
 mod examples;
+mod fields;
 mod health;
 mod home;
 mod lists;
+#[path = "../app/log.rs"]
+mod log;
 mod registration;
 mod support;
+mod tags;
 mod weights;

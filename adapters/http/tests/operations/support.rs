@@ -97,7 +97,7 @@ impl Server {
         let remote = RemoteAddr(poem::Addr::SocketAddr(call.peer));
         let parts = RequestParts::from((parts, local, remote, poem::http::uri::Scheme::HTTP));
         let request = Request::from_parts(parts, call.body);
-        let mut response = self.app.get_response(request).await;
+        let mut response = Box::pin(self.app.get_response(request)).await;
         let body = response.take_body().into_bytes().await.unwrap();
         Answer {
             status: response.status().as_u16(),
