@@ -1,1 +1,20 @@
-fn main() {}
+//! The `discovery` binary.
+
+mod background;
+mod cli;
+mod node;
+mod server;
+mod settings;
+mod storage;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

@@ -1,0 +1,65 @@
+//! What a node does by itself, beside answering.
+
+mod observe;
+mod prove;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::Registry;
+use discovery_http::Health;
+use prometheus_client::registry::Registry as Metrics;
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::server::Places;
+
+/// What the tasks work with.
+pub(crate) struct Work {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) places: Arc<Places>,
+    /// The most rows swept in a second.
+    pub(crate) sweep_rate: usize,
+    /// Whether every service of the store is watched from the start; if not, those that are read or written.
+    pub(crate) watches_all: bool,
+}
+
+/// Starts every task; they end with the set.
+pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
+    let Work {
+        registry,
+        health,
+        places,
+        sweep_rate,
+        watches_all,
+    } = work;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(prove::keep_proving(
+        Arc::clone(&registry),
+        health,
+        watches_all,
+    ));
+    let swept = sweep::SweepMetrics::registered(metrics);
+    tasks.spawn(sweep::keep_sweeping(
+        Arc::clone(&registry),
+        sweep_rate,
+        swept,
+    ));
+    let known = observe::KnownMetrics::registered(metrics);
+    tasks.spawn(observe::keep_observing(
+        Arc::clone(&registry),
+        places,
+        known,
+    ));
+    tasks.spawn(observe::tell_of_guards(registry));
+    tasks
+}
+
+/// Ticks at once and then every `pause`; what was missed is not made up for.
+fn every(pause: Duration) -> Interval {
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

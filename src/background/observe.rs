@@ -1,0 +1,98 @@
+//! Shows what the node knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::Registry;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry as Metrics;
+use tracing::warn;
+
+use super::every;
+use crate::server::Places;
+
+const PAUSE: Duration = Duration::from_secs(1);
+const GUARD_PAUSE: Duration = Duration::from_mins(1);
+
+/// How much the node knows.
+#[derive(Default)]
+pub(super) struct KnownMetrics {
+    services: Gauge,
+    hosts: Gauge,
+    guarded_services: Gauge,
+    guarded_hosts: Gauge,
+}
+
+impl KnownMetrics {
+    pub(super) fn registered(metrics: &mut Metrics) -> Self {
+        let all = Self::default();
+        metrics.register(
+            "discovery_services",
+            "Services with hosts that this node knows",
+            all.services.clone(),
+        );
+        metrics.register(
+            "discovery_hosts",
+            "Hosts that this node knows",
+            all.hosts.clone(),
+        );
+        metrics.register(
+            "discovery_guarded_services",
+            "Services whose lists the guard against mass expiry holds up",
+            all.guarded_services.clone(),
+        );
+        metrics.register(
+            "discovery_guarded_hosts",
+            "Expired hosts that the guard against mass expiry keeps listed",
+            all.guarded_hosts.clone(),
+        );
+        all
+    }
+
+    fn show(&self, registry: &Registry) {
+        let (known, guarded) = (registry.known(), registry.guarded());
+        set(&self.services, known.services);
+        set(&self.hosts, known.hosts);
+        set(&self.guarded_services, guarded.len());
+        set(
+            &self.guarded_hosts,
+            guarded.iter().map(|(_, hosts)| hosts).sum(),
+        );
+    }
+}
+
+fn set(gauge: &Gauge, count: usize) {
+    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+}
+
+/// Keeps the gauges up to date, and tells of connections that found no place.
+pub(super) async fn keep_observing(
+    registry: Arc<Registry>,
+    places: Arc<Places>,
+    metrics: KnownMetrics,
+) {
+    let (mut ticks, mut told) = (every(PAUSE), 0);
+    loop {
+        ticks.tick().await;
+        metrics.show(&registry);
+        let refused = places.observe();
+        if refused > told {
+            warn!(
+                connections = refused - told,
+                "refused, for all places are taken: see MAX_CONNECTIONS"
+            );
+        }
+        told = refused;
+    }
+}
+
+/// Tells once a minute which lists are held up.
+pub(super) async fn tell_of_guards(registry: Arc<Registry>) {
+    let mut ticks = every(GUARD_PAUSE);
+    loop {
+        ticks.tick().await;
+        for (service, hosts) in registry.guarded() {
+            warn!(%service, hosts, "the guard against mass expiry keeps expired hosts listed");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Keeps the lease clock running while the store can record, and tells whether it can.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::{LeaseClock, Registry, StoreError};
+use discovery_http::Health;
+use tracing::{info, warn};
+
+use super::every;
+
+const PAUSE: Duration = Duration::from_secs(1);
+/// After how many looks the store records a proof even though writes prove it all the time, so that a restart finds
+/// out when the last one was (liveness rule 4).
+const LOOKS_BETWEEN_RECORDS: u32 = 60;
+
+/// What this node knows of its store.
+struct Prover {
+    registry: Arc<Registry>,
+    health: Arc<Health>,
+    /// Whether every service of the store has still to be watched.
+    watches_all: bool,
+    /// Whether the store answered when last asked.
+    answers: Option<bool>,
+    looks: u32,
+}
+
+/// Asks the store to record something whenever nothing else has shown that it can.
+pub(super) async fn keep_proving(registry: Arc<Registry>, health: Arc<Health>, watches_all: bool) {
+    let mut prover = Prover {
+        registry,
+        health,
+        watches_all,
+        answers: None,
+        looks: 0,
+    };
+    let mut ticks = every(PAUSE);
+    loop {
+        ticks.tick().await;
+        if prover.is_due() {
+            let answer = prover.ask().await;
+            prover.note(answer);
+        }
+    }
+}
+
+impl Prover {
+    fn is_due(&mut self) -> bool {
+        self.looks += 1;
+        let proven = self.registry.lease().since_proof() <= LeaseClock::LONGEST_GAP;
+        self.answers != Some(true) || !proven || self.looks >= LOOKS_BETWEEN_RECORDS
+    }
+
+    async fn ask(&mut self) -> Result<(), StoreError> {
+        self.looks = 0;
+        self.registry.prove().await?;
+        if self.watches_all {
+            let services = self.registry.watch_all().await?.len();
+            self.watches_all = false;
+            info!(services, "watches every service of the store");
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, answer: Result<(), StoreError>) {
+        let changed = self.answers.replace(answer.is_ok()) != Some(answer.is_ok());
+        match answer {
+            Ok(()) => {
+                self.health.store_answers();
+                if changed {
+                    info!("the store answers");
+                }
+            }
+            Err(error) => {
+                self.health.store_fails(error.to_string());
+                if changed {
+                    warn!(error = &error as &dyn std::error::Error, "the store fails");
+                }
+            }
+        }
+    }
+}

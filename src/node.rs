@@ -1,0 +1,161 @@
+//! One node: the store, the rules, the API, and what goes on beside it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use discovery_domain::{Clock, LeaseClock, Liveness, Registry};
+use discovery_http::{
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api,
+};
+use discovery_local::{OpenError, SystemClock};
+use poem::EndpointExt;
+use prometheus_client::registry::Registry as Metrics;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::background::{self, Work};
+use crate::server::{Places, Server, Signals, bind, exit_at_the_next};
+use crate::settings::{BackendStorage, Settings};
+use crate::storage::{Storage, Surroundings};
+
+/// The time a client has for the body of a request.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// The time a request may take in all, which leaves the store its 5 s after the body.
+const LONGEST_REQUEST: Duration = Duration::from_secs(20);
+/// How long a stop waits for the store to record that it was the end.
+const LAST_PROOF_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// Its address is not to be had.
+    #[error("can't serve on {0}")]
+    Bind(SocketAddr, #[source] io::Error),
+    /// Its store can't be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// It could not be told to stop.
+    #[error("signals can't be caught")]
+    Signals(#[from] io::Error),
+}
+
+/// Serves until the process is told to stop.
+pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(), StartError> {
+    let signals = Signals::catch()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let lease = Arc::new(LeaseClock::new(Arc::clone(&clock)));
+    let mut around = Surroundings {
+        settings,
+        lease: &lease,
+        clock: &clock,
+        metrics: &mut metrics,
+    };
+    let storage = Storage::open(&mut around).await?;
+    let repository = Arc::clone(&storage.repository);
+    let registry = Arc::new(Registry::new(repository, lease, liveness(settings)));
+    let health = Arc::new(Health::default());
+    let places = Arc::new(Places::new(
+        settings.max_connections,
+        settings.connection_pool_size,
+        &mut metrics,
+    ));
+    let work = work(settings, &registry, &health, &places);
+    let tasks = background::start(work, &mut metrics);
+    let app = app(settings, &registry, &health, clock, metrics);
+
+    let address = SocketAddr::new(settings.bind_address, settings.port);
+    let refused = |error| StartError::Bind(address, error);
+    let listener = bind(address).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    info!(%address, "listening");
+    let server = Arc::new(Server::new(app, places));
+    server
+        .serve(
+            listener,
+            told_to_stop(signals, settings.shutdown_delay, &health),
+        )
+        .await;
+    drop(tasks);
+    record_the_end(&registry).await;
+    storage.close().await;
+    Ok(())
+}
+
+fn liveness(settings: &Settings) -> Liveness {
+    Liveness {
+        host_ttl: Duration::from_secs(settings.host_ttl),
+        guard_minimum_live: settings.guard_minimum_live,
+    }
+}
+
+fn work(
+    settings: &Settings,
+    registry: &Arc<Registry>,
+    health: &Arc<Health>,
+    places: &Arc<Places>,
+) -> Work {
+    Work {
+        registry: Arc::clone(registry),
+        health: Arc::clone(health),
+        places: Arc::clone(places),
+        sweep_rate: settings.sweep_rate,
+        watches_all: settings.storage().0 != BackendStorage::DynamoDb,
+    }
+}
+
+fn app(
+    settings: &Settings,
+    registry: &Arc<Registry>,
+    health: &Arc<Health>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+) -> App {
+    let renderer = ListRenderer::new(&settings.application_env, settings.answer_cache_mib << 20);
+    let lists = Arc::new(Lists::new(Arc::clone(registry), renderer));
+    let rules = HttpSettings {
+        environment: settings.application_env.clone(),
+        auto_ip: AutoIp {
+            ranges: settings.auto_ip_ranges.0.clone(),
+            trusted_proxies: settings.auto_ip_trusted_proxies.0.clone(),
+        },
+        body_timeout: BODY_PATIENCE,
+    };
+    let operations = api(
+        Arc::clone(registry),
+        Arc::clone(&lists),
+        Arc::clone(health),
+        rules,
+    );
+    App::new(Parts {
+        operations: poem::Route::new().nest("/", operations).boxed(),
+        contract: Contract::current(),
+        lists,
+        mounted: Vec::new(),
+        clock,
+        metrics,
+        longest_request: LONGEST_REQUEST,
+    })
+}
+
+/// Waits for a signal, and then for load balancers to turn away.
+async fn told_to_stop(mut signals: Signals, delay: u64, health: &Health) {
+    let signal = signals.next().await.as_raw_value();
+    health.stops();
+    info!(signal, "stopping");
+    tokio::spawn(exit_at_the_next(signals));
+    sleep(Duration::from_secs(delay)).await;
+}
+
+/// Has the store record that it could until now, so that the time until the next start counts as an outage.
+async fn record_the_end(registry: &Registry) {
+    match timeout(LAST_PROOF_PATIENCE, registry.prove()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(
+            error = &error as &dyn std::error::Error,
+            "stopped without a last record"
+        ),
+        Err(_elapsed) => warn!("stopped without a last record, for the store does not answer"),
+    }
+}

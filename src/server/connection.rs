@@ -1,0 +1,196 @@
+//! One connection: HTTP/1.1, or HTTP/2 when the client begins with its preface.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulConnection;
+use poem::http::header::CONNECTION;
+use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, Request, Response, Version};
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Addr, Endpoint};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::Server;
+use super::activity::{Activity, Waiting, Watched};
+use super::watchdog::{Verdict, Watchdog};
+
+/// A client's connection to the server.
+struct Connection<E> {
+    server: Arc<Server<E>>,
+    local: LocalAddr,
+    remote: RemoteAddr,
+    activity: Arc<Activity>,
+}
+
+#[derive(Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// How many looks of the watchdog a connection may be quiet: 70 to 80 s, and 10 minutes where pings tell that the
+/// client is there.
+const HTTP1_PATIENCE: u32 = 7;
+const HTTP2_PATIENCE: u32 = 60;
+
+/// Serves a connection until it ends, has to go, or the server stops.
+pub(super) async fn serve<E: Endpoint + 'static>(
+    server: Arc<Server<E>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let first = tokio::select! {
+        first = timeout(Watchdog::HEAD_PATIENCE, first_bytes(&stream)) => first,
+        first = last_call(&server, &stream) => first,
+    };
+    let (Ok(Ok(protocol)), Ok(local)) = (first, stream.local_addr()) else {
+        return;
+    };
+    let connection = Arc::new(Connection {
+        server,
+        local: LocalAddr(address(local)),
+        remote: RemoteAddr(address(peer)),
+        activity: Arc::default(),
+    });
+    match protocol {
+        Protocol::Http1 => connection.http1(stream).await,
+        Protocol::Http2 => connection.http2(stream).await,
+    }
+}
+
+/// Waits for the first bytes of a client, without taking them.
+async fn first_bytes(stream: &TcpStream) -> io::Result<Protocol> {
+    const PREFACE: &[u8] = b"PRI ";
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut first = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut first).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            all if first[..all] == *PREFACE => return Ok(Protocol::Http2),
+            some if PREFACE.starts_with(&first[..some]) => sleep(PAUSE).await,
+            _ => return Ok(Protocol::Http1),
+        }
+    }
+}
+
+/// The first bytes of a client that had none when the server was told to stop: it has connected before that, so it is
+/// answered if it asks soon.
+async fn last_call<E>(
+    server: &Server<E>,
+    stream: &TcpStream,
+) -> Result<io::Result<Protocol>, tokio::time::error::Elapsed> {
+    server.stop.ordered().await;
+    timeout(Watchdog::STOPPING_PAUSE, first_bytes(stream)).await
+}
+
+/// An IPv4 address is shown as one also where it came through an IPv6 socket.
+fn address(address: SocketAddr) -> Addr {
+    SocketAddr::new(address.ip().to_canonical(), address.port()).into()
+}
+
+impl<E: Endpoint + 'static> Connection<E> {
+    async fn http1(self: Arc<Self>, stream: TcpStream) {
+        let activity = Arc::clone(&self.activity);
+        let stream = TokioIo::new(Watched { stream, activity });
+        let service = service_fn(|request| Arc::clone(&self).answer(request));
+        let served = self.server.http1.serve_connection(stream, service);
+        self.drive(served, HTTP1_PATIENCE).await;
+    }
+
+    async fn http2(self: Arc<Self>, stream: TcpStream) {
+        let connection = Arc::clone(&self);
+        let service = service_fn(move |request| Arc::clone(&connection).answer(request));
+        let served = self
+            .server
+            .http2
+            .serve_connection(TokioIo::new(stream), service);
+        self.drive(served, HTTP2_PATIENCE).await;
+    }
+
+    /// Polls a connection until it ends, and ends it when its watchdog says so: by its protocol first, then by force.
+    async fn drive(&self, served: impl GracefulConnection, patience: u32) {
+        let (mut served, mut stop) = (pin!(served), pin!(self.server.stop.ordered()));
+        let (mut watchdog, mut hears_stop, mut told_to_end) = (Watchdog::new(), false, false);
+        poll_fn(|cx| {
+            while served.as_mut().poll(cx).is_pending() {
+                // Polled once, for its waker is that of the task, which stays the same.
+                let stops = !hears_stop && stop.as_mut().poll(cx).is_ready();
+                hears_stop = true;
+                if stops || self.server.stop.is_ordered() {
+                    watchdog.hurry();
+                }
+                match ready!(watchdog.poll(&self.activity, cx)) {
+                    Verdict::Quiet(looks) if looks < self.server.places.patience(patience) => {}
+                    Verdict::Quiet(_) if told_to_end => break,
+                    Verdict::Slow => break,
+                    Verdict::Quiet(_) | Verdict::LastCall => {
+                        told_to_end = true;
+                        served.as_mut().graceful_shutdown();
+                    }
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Answering<BoxBody<Bytes, io::Error>>>, Infallible> {
+        let closes = request.version() < Version::HTTP_2;
+        let waiting = self.activity.begin_request();
+        let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
+        let request = (request, origin.0, origin.1, origin.2).into();
+        let answer = self.server.endpoint.get_response(request).await;
+        let mut answer = Response::from(answer).map(|body| Answering {
+            body,
+            _waiting: waiting,
+        });
+        if closes && self.server.stop.is_ordered() {
+            answer
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(answer)
+    }
+}
+
+/// The body of an answer; its request is over when it is sent.
+pub(super) struct Answering<B> {
+    body: B,
+    _waiting: Waiting,
+}
+
+impl<B: Body + Unpin> Body for Answering<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,116 @@
+//! Every setting, once.
+
+mod define;
+mod layers;
+mod show;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use define::{Setting, settings};
+pub(crate) use layers::{BadSettings, Layers};
+pub(crate) use value::{BackendStorage, CacheType, LogLevel, Networks, StoreUrl};
+
+settings! {
+    /// The address to serve on; `::` serves IPv4 and IPv6.
+    bind_address: IpAddr = "0.0.0.0", "an IP address";
+    /// The port to serve on; 0 takes a free one and the `listening` log line tells which.
+    port: u16 = "8080", "an integer", 0 to 65535;
+    /// The `env` in answers. Only `development` uses `DYNAMODB_URL`.
+    application_env: String = "development", "any text";
+    /// Where the node keeps what it keeps on disk.
+    application_dir: PathBuf = "discovery-data", "a folder";
+    /// Human-readable log lines; `false` writes JSON lines.
+    debug: bool = "true", "true or false";
+    /// The least important lines of our own that are logged; what the libraries say is logged from WARN on.
+    log_level: LogLevel = "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or OFF";
+    /// Seconds after its last check-in at which a host expires.
+    host_ttl: u64 = "600", "whole seconds", 1 to 31_536_000;
+    /// The share of a service's hosts, of 5 and more, that expiry alone never goes below; 0 turns this guard off.
+    guard_minimum_live: f64 = "0.5", "a number", 0.0 to 1.0;
+    /// The most expired hosts that this node removes from the store in a second.
+    sweep_rate: usize = "100", "an integer", 1 to 100_000;
+    /// The store: `DynamoDB`, `InFile` (embedded, durable) or `InMemory` (keeps nothing). Unset: `DynamoDB` where
+    /// `DYNAMODB_TABLE_HOSTS` is set, else `InFile`.
+    backend_storage: Option<BackendStorage> = "", "DynamoDB, InFile or InMemory";
+    /// The file of `InFile`. Unset: `hosts.redb` in `APPLICATION_DIR`.
+    infile_path: Option<PathBuf> = "", "a file";
+    /// The DynamoDB table.
+    dynamodb_table_hosts: Option<String> = "", "the name of a table";
+    /// Where DynamoDB answers, in place of AWS. Used only where `APPLICATION_ENV` is `development`; elsewhere the AWS SDK
+    /// reads `AWS_ENDPOINT_URL_DYNAMODB`.
+    dynamodb_url: Option<StoreUrl> = "", "a URL like http://localhost:8000";
+    /// Makes the table at start where there is none.
+    dynamodb_create_tables_in_app: bool = "false", "true or false";
+    /// The most idle connections to DynamoDB that are kept.
+    connection_pool_size: usize = "100", "an integer", 1 to 10_000;
+    /// `simple` serves lists that are younger than `CACHE_TTL` without asking the store; `null` asks at every read.
+    cache_type: CacheType = "null", "null or simple";
+    /// Seconds for which `simple` serves a list without asking the store; 0 or less asks at every read.
+    cache_ttl: i64 = "30", "whole seconds";
+    /// The most hosts this node keeps in its cache, over all lists.
+    cache_max_hosts: u64 = "1000000", "an integer", 1 to 1_000_000_000;
+    /// The most MiB of answers that this node keeps so as not to write them anew.
+    answer_cache_mib: u64 = "64", "an integer", 0 to 1_000_000;
+    /// The addresses that `auto_ip` may register: networks separated by commas, or `none`.
+    auto_ip_ranges: Networks = "192.168.0.0/16", "any, none or networks like 10.0.0.0/8,fd00::/8";
+    /// The peers whose X-Forwarded-For header `auto_ip` believes: `any`, `none`, or networks separated by commas.
+    auto_ip_trusted_proxies: Networks = "any", "any, none or networks like 10.0.0.0/8,fd00::/8";
+    /// The most connections at a time; one more is answered 503. Never more than the open files allowed.
+    max_connections: usize = "16384", "an integer", 1 to 1_000_000;
+    /// Seconds for which the node goes on serving after it was told to stop, with /readyz answering 503, so that load
+    /// balancers turn away first.
+    shutdown_delay: u64 = "0", "whole seconds", 0 to 600;
+}
+
+impl Settings {
+    /// The store to use, and why that one.
+    pub(crate) fn storage(&self) -> (BackendStorage, &'static str) {
+        match (self.backend_storage, &self.dynamodb_table_hosts) {
+            (Some(storage), _) => (storage, "BACKEND_STORAGE says so"),
+            (None, Some(_)) => (BackendStorage::DynamoDb, "DYNAMODB_TABLE_HOSTS is set"),
+            (None, None) => (
+                BackendStorage::InFile,
+                "neither BACKEND_STORAGE nor DYNAMODB_TABLE_HOSTS is set",
+            ),
+        }
+    }
+
+    /// The file of the embedded store.
+    pub(crate) fn infile(&self) -> PathBuf {
+        let below = || self.application_dir.join("hosts.redb");
+        self.infile_path.clone().unwrap_or_else(below)
+    }
+
+    /// The endpoint that stands in for AWS.
+    pub(crate) fn dynamodb_endpoint(&self) -> Option<&str> {
+        let used = self.application_env == "development";
+        self.dynamodb_url
+            .as_ref()
+            .filter(|_| used)
+            .map(StoreUrl::as_str)
+    }
+
+    /// How long a list is served without asking the store.
+    pub(crate) fn cached_for(&self) -> Duration {
+        match self.cache_type {
+            CacheType::Null => Duration::ZERO,
+            CacheType::Simple => Duration::from_secs(u64::try_from(self.cache_ttl).unwrap_or(0)),
+        }
+    }
+
+    /// Reads the settings from their defaults, a TOML file and the environment, the later before the earlier.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<(Self, Layers), BadSettings> {
+        let mut layers = Layers::new(file, environment)?;
+        let settings = Self::read(&mut layers);
+        let settings = layers.judge(settings)?;
+        Ok((settings, layers))
+    }
+}

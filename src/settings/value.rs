@@ -1,0 +1,202 @@
+//! The kinds of values that settings have, each read from text.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use poem::http::Uri;
+use tracing_subscriber::filter::LevelFilter;
+
+/// A value that a setting can have.
+pub(crate) trait Value: Sized {
+    /// Reads it from text, blanks around it left out where they mean nothing.
+    fn from_text(text: &str) -> Option<Self>;
+}
+
+/// Where hosts are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackendStorage {
+    /// In a DynamoDB table.
+    DynamoDb,
+    /// In a file of this node.
+    InFile,
+    /// Nowhere but in this process.
+    InMemory,
+}
+
+/// Whether lists are served without asking the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheType {
+    /// They never are.
+    Null,
+    /// They are, for a while.
+    Simple,
+}
+
+/// How important a log line must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogLevel(pub(crate) LevelFilter);
+
+/// A set of addresses: those in one of these networks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Networks(pub(crate) Vec<IpNet>);
+
+/// The URL of a store; shown without what could be a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StoreUrl(String);
+
+impl StoreUrl {
+    /// The whole URL.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.0))
+    }
+}
+
+/// Hides the user and password of a URL; other text comes back as it is.
+pub(super) fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(end) => format!("{scheme}://***{}", &rest[end..]),
+        None => text.to_owned(),
+    }
+}
+
+impl Value for String {
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+impl Value for PathBuf {
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.into())
+    }
+}
+
+impl Value for bool {
+    /// Empty text is false, as it always was.
+    fn from_text(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Some(true),
+            "false" | "0" | "no" | "" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    /// Empty text means that nothing is set.
+    fn from_text(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return Some(None);
+        }
+        T::from_text(text).map(Some)
+    }
+}
+
+impl Value for f64 {
+    fn from_text(text: &str) -> Option<Self> {
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|number: &Self| number.is_finite())
+    }
+}
+
+macro_rules! parsed {
+    ($($type:ty)+) => {$(
+        impl Value for $type {
+            fn from_text(text: &str) -> Option<Self> {
+                text.trim().parse().ok()
+            }
+        }
+    )+};
+}
+
+parsed! { IpAddr u16 u64 i64 usize }
+
+impl Value for BackendStorage {
+    fn from_text(text: &str) -> Option<Self> {
+        match text.trim() {
+            "DynamoDB" => Some(Self::DynamoDb),
+            "InFile" => Some(Self::InFile),
+            "InMemory" => Some(Self::InMemory),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for BackendStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DynamoDb => "DynamoDB",
+            Self::InFile => "InFile",
+            Self::InMemory => "InMemory",
+        })
+    }
+}
+
+impl Value for CacheType {
+    fn from_text(text: &str) -> Option<Self> {
+        match text.trim() {
+            "null" => Some(Self::Null),
+            "simple" => Some(Self::Simple),
+            _ => None,
+        }
+    }
+}
+
+impl Value for LogLevel {
+    /// Takes the names of Python's logging, too.
+    fn from_text(text: &str) -> Option<Self> {
+        Some(Self(match text.trim().to_ascii_uppercase().as_str() {
+            "TRACE" => LevelFilter::TRACE,
+            "DEBUG" => LevelFilter::DEBUG,
+            "INFO" => LevelFilter::INFO,
+            "WARN" | "WARNING" => LevelFilter::WARN,
+            "ERROR" | "CRITICAL" => LevelFilter::ERROR,
+            "OFF" => LevelFilter::OFF,
+            _ => return None,
+        }))
+    }
+}
+
+impl Value for Networks {
+    fn from_text(text: &str) -> Option<Self> {
+        let list = match text.trim() {
+            "any" => "0.0.0.0/0,::/0",
+            "none" => return Some(Self(Vec::new())),
+            list => list,
+        };
+        list.split(',')
+            .map(network)
+            .collect::<Option<_>>()
+            .map(Self)
+    }
+}
+
+/// A network, or an address that stands for itself.
+fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| single()).ok()
+}
+
+impl Value for StoreUrl {
+    fn from_text(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let uri: Uri = text.parse().ok()?;
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        (known && uri.host().is_some_and(|host| !host.is_empty())).then(|| Self(text.to_owned()))
+    }
+}

@@ -1,0 +1,1 @@
+openapi-generator-cli generate -g java --library native -i openapi.yaml -o discovery-client --invoker-package com.example.discovery --api-package com.example.discovery.api --model-package com.example.discovery.model --additional-properties=openApiNullable=false,useJakartaEe=true

@@ -1,0 +1,1 @@
+openapi-generator-cli generate -g typescript-fetch -i openapi.yaml -o discovery-client

@@ -1,0 +1,1 @@
+openapi-typescript openapi.yaml --output discovery.d.ts
