@@ -56,6 +56,10 @@ pub trait HostRepository: Send + Sync {
     /// Removes the row only while its stored check-in is still the one that was seen; tells whether it did.
     async fn delete_unrenewed(&self, seen: &Row) -> Result<bool, StoreError>;
 
+    /// Gives a row a later check-in, and changes nothing else, only while its stored check-in is still the one that was
+    /// seen; tells whether it did. What stores heartbeats that were held back (liveness rule 15): it creates nothing.
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError>;
+
     /// Names every service that has a row.
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError>;
 

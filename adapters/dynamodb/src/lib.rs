@@ -151,6 +151,10 @@ impl HostRepository for DynamoDbHostRepository {
         self.in_time(self.remove_unrenewed(seen)).await
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        self.in_time(self.store_renewal(seen, to)).await
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         self.scan_services().await
     }

@@ -32,15 +32,9 @@ impl DynamoDbHostRepository {
 
     /// Removes a row while its check-in is, to the letter, the one that was read.
     pub(crate) async fn remove_unrenewed(&self, seen: &Row) -> Result<bool, StoreError> {
-        let (key, check_in) = (&seen.host.key, seen.host.last_check_in);
+        let key = &seen.host.key;
         let _alone = self.order.alone(key).await;
-        let known = self.known.get(key);
-        let known = known.filter(|known| known.row.host.last_check_in == check_in);
-        let written = known.map_or_else(
-            || date::written(check_in),
-            |known| known.check_in_text().into_owned(),
-        );
-        let condition = Expression::unchanged(LAST_CHECK_IN, text(written));
+        let condition = Expression::unchanged(LAST_CHECK_IN, text(self.stored_text_of(seen)));
         let began = self.began();
         match self.table.delete(key, &condition).await {
             Ok(_)
@@ -56,6 +50,17 @@ impl DynamoDbHostRepository {
         }
         self.removed(key, Some(&seen.host));
         Ok(true)
+    }
+
+    /// The text of a row's check-in as the store has it, while it has the one that was seen.
+    pub(crate) fn stored_text_of(&self, seen: &Row) -> String {
+        let check_in = seen.host.last_check_in;
+        let known = self.known.get(&seen.host.key);
+        let known = known.filter(|known| known.row.host.last_check_in == check_in);
+        known.map_or_else(
+            || date::written(check_in),
+            |known| known.check_in_text().into_owned(),
+        )
     }
 
     /// Notes that this node has removed a row.

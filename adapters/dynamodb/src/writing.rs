@@ -10,6 +10,7 @@ use discovery_domain::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::DynamoDbHostRepository;
+use crate::date;
 use crate::expression::Expression;
 use crate::item::{Item, LAST_CHECK_IN, TAGS, fields_of, item_of, key_of, text};
 use crate::known::Known;
@@ -155,6 +156,39 @@ impl DynamoDbHostRepository {
         let written = stream::iter(writes).buffer_unordered(PARALLEL);
         let changes: Vec<_> = written.try_collect().await?;
         Ok(changes.into_iter().flatten().filter(is_change).collect())
+    }
+
+    /// Gives a row a later check-in while its own is, to the letter, the one that was seen.
+    pub(crate) async fn store_renewal(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        let key = &seen.host.key;
+        let _alone = self.order.alone(key).await;
+        let seen_text = self.stored_text_of(seen);
+        let later = text(date::written(to.host.last_check_in));
+        let update =
+            Expression::unchanged(LAST_CHECK_IN, text(seen_text)).set(LAST_CHECK_IN, Some(later));
+        let began = self.began();
+        let updated = self
+            .table
+            .update(key_of(key), &update, ReturnValue::AllNew)
+            .await;
+        let (now, done) = match updated {
+            Ok(updated) => (self.seen(key, updated, &began), true),
+            Err(Refusal::Condition { found, in_doubt }) => {
+                let now = self.seen(key, found, &began);
+                let is_later = |row: &Row| row.host.last_check_in == to.host.last_check_in;
+                let done = in_doubt && now.row().is_some_and(is_later);
+                (now, done)
+            }
+            Err(Refusal::Store(error)) => return Err(error),
+        };
+        if let Some(row) = now.row().filter(|_| done) {
+            let renewed = Row {
+                host: Arc::clone(&row.host),
+                renewed: to.renewed,
+            };
+            self.stored(renewed, Some(seen.clone()));
+        }
+        Ok(done)
     }
 
     /// Notes a row whose weight was set, which had those tags before.

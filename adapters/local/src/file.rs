@@ -164,6 +164,13 @@ impl HostRepository for InFileHostRepository {
             .await
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        let (seen, to) = (seen.clone(), to.clone());
+        self.writer
+            .write(move |batch| batch.renew(&seen, &to))
+            .await
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         Ok(self.table.services())
     }

@@ -3,6 +3,7 @@
 mod cached;
 mod clock;
 mod file;
+mod held_back;
 mod memory;
 mod metered;
 mod notifying;
@@ -12,6 +13,7 @@ mod write;
 pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};
 pub use clock::SystemClock;
 pub use file::{InFileHostRepository, OpenError};
+pub use held_back::HeldBack;
 pub use memory::InMemoryHostRepository;
 pub use metered::{Metered, StoreMetrics};
 pub use notifying::Notifying;

@@ -94,6 +94,11 @@ impl HostRepository for InMemoryHostRepository {
             .write(key, |found| write::delete_unrenewed(seen, found)))
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        let key = &seen.host.key;
+        Ok(self.0.write(key, |found| write::renew(seen, to, found)))
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         Ok(self.0.services())
     }

@@ -123,6 +123,11 @@ impl HostRepository for Metered {
         self.call(Operation::DeleteUnrenewed, answer).await
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        self.call(Operation::Renew, self.inner.renew(seen, to))
+            .await
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         self.call(Operation::Services, self.inner.services()).await
     }

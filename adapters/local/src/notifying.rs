@@ -104,6 +104,10 @@ impl HostRepository for Notifying {
         Ok(removed)
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        self.inner.renew(seen, to).await
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         self.inner.services().await
     }

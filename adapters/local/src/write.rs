@@ -110,13 +110,31 @@ pub(crate) fn delete(found: Found<'_>) -> (Write, Option<Removed>) {
 
 /// Removes the row while its check-in is the one that was seen.
 pub(crate) fn delete_unrenewed(seen: &Row, found: Found<'_>) -> (Write, bool) {
-    let unrenewed = found.row.is_some_and(|row| {
-        row.host.last_check_in == seen.host.last_check_in && row.renewed == seen.renewed
-    });
-    let write = if unrenewed {
-        Write::Remove
-    } else {
-        Write::Keep
+    match unrenewed(seen, found) {
+        Some(_) => (Write::Remove, true),
+        None => (Write::Keep, false),
+    }
+}
+
+/// Gives the row a later check-in while its own is the one that was seen.
+pub(crate) fn renew(seen: &Row, to: &Row, found: Found<'_>) -> (Write, bool) {
+    let Some(row) = unrenewed(seen, found) else {
+        return (Write::Keep, false);
     };
-    (write, unrenewed)
+    let host = Host {
+        last_check_in: to.host.last_check_in,
+        ..Host::clone(&row.host)
+    };
+    let row = Row {
+        host: Arc::new(host),
+        renewed: to.renewed,
+    };
+    (Write::Store(row), true)
+}
+
+/// The row, while its check-in is the one that was seen.
+fn unrenewed<'a>(seen: &Row, found: Found<'a>) -> Option<&'a Row> {
+    found.row.filter(|row| {
+        row.host.last_check_in == seen.host.last_check_in && row.renewed == seen.renewed
+    })
 }

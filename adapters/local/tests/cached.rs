@@ -43,7 +43,7 @@ async fn cached_store() -> Store {
 
 mod contract {
     use super::*;
-    storage_contract!(super::cached_store);
+    storage_contract!(cached_store);
 }
 
 impl Rig {

@@ -11,6 +11,7 @@ pub mod lists;
 pub mod local;
 pub mod model;
 pub mod races;
+pub mod renewals;
 pub mod weights;
 
 use std::any::Any;
@@ -161,6 +162,11 @@ macro_rules! storage_contract {
             a_row_that_is_gone_is_not_removed_again
             a_proof_remembers_nothing_later_than_what_was_recorded_before_it
         }
+        $crate::guarantees! { $make, renewals:
+            a_renewal_changes_the_check_in_and_nothing_else
+            a_renewal_of_a_row_with_another_check_in_changes_nothing
+            a_renewal_never_recreates_a_host_that_was_deleted
+        }
         $crate::guarantees! { $make, lists:
             an_unknown_service_or_repo_is_an_empty_list
             a_service_lists_its_hosts_by_address
@@ -257,6 +263,7 @@ mod tests {
             include_str!("contract/local.rs"),
             include_str!("contract/model.rs"),
             include_str!("contract/races.rs"),
+            include_str!("contract/renewals.rs"),
             include_str!("contract/weights.rs"),
         ];
         let missing: Vec<_> = guarantees

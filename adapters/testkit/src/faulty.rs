@@ -138,6 +138,11 @@ impl HostRepository for Faulty {
         self.inner.delete_unrenewed(seen).await
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        self.pass().await?;
+        self.inner.renew(seen, to).await
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         self.pass().await?;
         self.inner.services().await

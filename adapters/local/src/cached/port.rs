@@ -92,6 +92,17 @@ impl HostRepository for Cached {
         outcome
     }
 
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        let outcome = self.0.inner.renew(seen, to).await;
+        if !matches!(outcome, Ok(false)) {
+            self.0.doubt(
+                seen.host.key.service(),
+                [seen.host.service_repo_name.clone()],
+            );
+        }
+        outcome
+    }
+
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
         self.0.inner.services().await
     }

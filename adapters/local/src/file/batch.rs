@@ -88,6 +88,11 @@ impl<'a> Batch<'a> {
         self.write(&seen.host.key, |found| write::delete_unrenewed(seen, found))
     }
 
+    /// Gives the row a later check-in while its own is the one that was seen.
+    pub(super) fn renew(&mut self, seen: &Row, to: &Row) -> bool {
+        self.write(&seen.host.key, |found| write::renew(seen, to, found))
+    }
+
     fn write<T>(&mut self, key: &HostKey, call: impl FnOnce(Found<'_>) -> (Write, T)) -> T {
         let row = match self.writes.get(key) {
             Some(written) => written.clone(),

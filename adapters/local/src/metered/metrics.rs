@@ -20,12 +20,13 @@ pub(super) enum Operation {
     SetWeightOfService,
     Delete,
     DeleteUnrenewed,
+    Renew,
     Services,
     Prove,
 }
 
 /// The operations in the order of their numbers, by the names that the labels bear.
-const OPERATIONS: [&str; 10] = [
+const OPERATIONS: [&str; 11] = [
     "check_in",
     "hosts_of",
     "hosts_of_repo",
@@ -34,6 +35,7 @@ const OPERATIONS: [&str; 10] = [
     "set_weight_of_service",
     "delete",
     "delete_unrenewed",
+    "renew",
     "services",
     "prove",
 ];

@@ -1,0 +1,300 @@
+//! Heartbeats that say nothing new, stored now and then instead of each time (liveness rule 15).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use discovery_domain::{
+    Change, CheckIn, CheckInError, Clock, HostKey, HostList, HostRepository, LeaseInstant,
+    LoadBalancingWeight, Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
+};
+
+/// A store that is spared most heartbeats: one that changes nothing but its time is acknowledged at once and stored
+/// when `interval` has passed since the last stored one, by a timer or at the stop. Saves nearly all the write costs
+/// of a large fleet; the promise then holds for hosts that beat at least every TTL less the interval.
+pub struct HeldBack {
+    inner: Arc<dyn HostRepository>,
+    interval: Duration,
+    clock: Arc<dyn Clock>,
+    known: Mutex<Services>,
+}
+
+/// What is known of every host, by its service.
+type Services = HashMap<ServiceName, HashMap<HostKey, Known>>;
+
+/// A host whose heartbeats may be held back.
+struct Known {
+    /// What the store has.
+    stored: Row,
+    /// When it was stored, by the monotonic clock.
+    stored_at: Duration,
+    /// The newest heartbeat since, where there was one.
+    held: Option<Row>,
+}
+
+impl Known {
+    fn latest(&self) -> &Row {
+        self.held.as_ref().unwrap_or(&self.stored)
+    }
+}
+
+impl HeldBack {
+    /// Holds back heartbeats for up to `interval`.
+    pub fn new(inner: Arc<dyn HostRepository>, interval: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            inner,
+            interval,
+            clock,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Stores what has been held back for the whole interval. Called every second or so.
+    pub async fn store_due(&self) -> Result<(), StoreError> {
+        self.store_held(self.interval).await
+    }
+
+    /// Stores everything that is held back, as before a stop.
+    pub async fn store_all(&self) -> Result<(), StoreError> {
+        self.store_held(Duration::ZERO).await
+    }
+
+    async fn store_held(&self, since: Duration) -> Result<(), StoreError> {
+        for (stored, held) in self.due(since) {
+            let renewed = self.inner.renew(&stored, &held).await?;
+            self.settle(&stored, renewed.then_some(held));
+        }
+        Ok(())
+    }
+
+    /// Stores what is held back of a host and holds back no more, before something is done that depends on what is
+    /// stored: a heartbeat that comes meanwhile is stored itself.
+    async fn release(&self, key: &HostKey) -> Result<(), StoreError> {
+        let known = self
+            .known()
+            .get_mut(key.service())
+            .and_then(|hosts| hosts.remove(key));
+        if let Some((stored, held)) = known.and_then(|known| Some((known.stored, known.held?))) {
+            self.inner.renew(&stored, &held).await?;
+        }
+        Ok(())
+    }
+
+    async fn release_all(&self, service: &ServiceName) -> Result<(), StoreError> {
+        let hosts = self.known().remove(service).unwrap_or_default();
+        for (stored, held) in hosts
+            .into_values()
+            .filter_map(|known| Some((known.stored, known.held?)))
+        {
+            self.inner.renew(&stored, &held).await?;
+        }
+        Ok(())
+    }
+
+    /// What the store has and what is held back, of every host whose last stored heartbeat is that old.
+    fn due(&self, since: Duration) -> Vec<(Row, Row)> {
+        let now = self.clock.monotonic();
+        let services = self.known();
+        let hosts = services.values().flat_map(HashMap::values);
+        let due = hosts.filter(|known| now.saturating_sub(known.stored_at) >= since);
+        due.filter_map(|known| Some((known.stored.clone(), known.held.clone()?)))
+            .collect()
+    }
+
+    fn known_of<T>(&self, key: &HostKey, ask: impl FnOnce(&Known) -> Option<T>) -> Option<T> {
+        self.known().get(key.service())?.get(key).and_then(ask)
+    }
+
+    /// Notes that a held heartbeat was stored, or that its row is gone or changed. One that came meanwhile stays held.
+    fn settle(&self, stored: &Row, renewed: Option<Row>) {
+        let (now, key) = (self.clock.monotonic(), &stored.host.key);
+        let mut services = self.known();
+        let Some(hosts) = services.get_mut(key.service()) else {
+            return;
+        };
+        match (hosts.get_mut(key), renewed) {
+            (Some(known), Some(row)) if known.stored.host == stored.host => {
+                known.held.take_if(|held| held.renewed <= row.renewed);
+                known.stored = row;
+                known.stored_at = now;
+            }
+            (_, None) => drop(hosts.remove(key)),
+            _ => {}
+        }
+    }
+
+    /// Stores a check-in, over what is held back of its host.
+    async fn store(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
+        let key = check_in.key.clone();
+        let held = self.known_of(&key, |known| {
+            Some((known.stored.clone(), known.held.clone()?))
+        });
+        let mut change = self.inner.check_in(check_in).await?;
+        if let (Some(previous), Some((stored, held))) = (&mut change.previous, held)
+            && previous.host == stored.host
+        {
+            *previous = held;
+        }
+        let (stored, stored_at) = (change.row.clone(), self.clock.monotonic());
+        let known = Known {
+            stored,
+            stored_at,
+            held: None,
+        };
+        self.known()
+            .entry(key.service().clone())
+            .or_default()
+            .insert(key, known);
+        Ok(change)
+    }
+
+    /// Acknowledges a heartbeat without storing it, if nothing speaks against it.
+    fn hold(&self, check_in: &CheckIn) -> Option<Change> {
+        let now = self.clock.monotonic();
+        let mut services = self.known();
+        let known = services
+            .get_mut(check_in.key.service())?
+            .get_mut(&check_in.key)?;
+        let row = check_in.onto(Some(known.latest())).ok()?;
+        let unchanged = row.host.differs_only_in_check_in(&known.stored.host);
+        if !unchanged || now.saturating_sub(known.stored_at) >= self.interval {
+            return None;
+        }
+        let previous = Some(known.latest().clone());
+        known.held = Some(row.clone());
+        Some(Change { row, previous })
+    }
+
+    /// Stops holding back for rows of a service that a reading shows to be gone or changed.
+    fn compare(&self, service: &ServiceName, read: &HostList) {
+        let mut services = self.known();
+        let Some(hosts) = services.get_mut(service) else {
+            return;
+        };
+        hosts.retain(|key, known| {
+            let row = read.row(key);
+            row.is_some_and(|row| row.host.differs_only_in_check_in(&known.stored.host))
+        });
+        if hosts.is_empty() {
+            services.remove(service);
+        }
+    }
+
+    /// Lays the heartbeats that are held back over what was read.
+    fn laid_over(&self, reading: Reading) -> Reading {
+        let services = self.known();
+        let newer = |row: &Row| {
+            let known = services.get(row.host.key.service())?.get(&row.host.key)?;
+            let held = known.held.as_ref()?;
+            (held.renewed > row.renewed && held.host.differs_only_in_check_in(&row.host))
+                .then(|| held.clone())
+        };
+        if !reading.list.rows().iter().any(|row| newer(row).is_some()) {
+            return reading;
+        }
+        let rows = reading
+            .list
+            .rows()
+            .iter()
+            .map(|row| newer(row).unwrap_or_else(|| row.clone()))
+            .collect();
+        Reading {
+            list: Arc::new(HostList::new(rows)),
+            ..reading
+        }
+    }
+
+    /// Has the next heartbeat of a host stored.
+    fn forget(&self, key: &HostKey) {
+        if let Some(hosts) = self.known().get_mut(key.service()) {
+            hosts.remove(key);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Services> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl HostRepository for HeldBack {
+    async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
+        match self.hold(&check_in) {
+            Some(held) => Ok(held),
+            None => self.store(check_in).await,
+        }
+    }
+
+    async fn hosts_of(
+        &self,
+        service: &ServiceName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        let reading = self.inner.hosts_of(service, not_before).await?;
+        self.compare(service, &reading.list);
+        Ok(self.laid_over(reading))
+    }
+
+    async fn hosts_of_repo(
+        &self,
+        repo: &ServiceRepoName,
+        not_before: LeaseInstant,
+    ) -> Result<Reading, StoreError> {
+        Ok(self.laid_over(self.inner.hosts_of_repo(repo, not_before).await?))
+    }
+
+    async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
+        let row = self.inner.get(key).await?;
+        let held = self.known_of(key, |known| known.held.clone());
+        let held = held.filter(|held| {
+            row.as_ref()
+                .is_some_and(|row| held.host.differs_only_in_check_in(&row.host))
+        });
+        Ok(held.or(row))
+    }
+
+    async fn set_weight(
+        &self,
+        key: &HostKey,
+        weight: LoadBalancingWeight,
+    ) -> Result<Option<Change>, StoreError> {
+        self.release(key).await?;
+        self.inner.set_weight(key, weight).await
+    }
+
+    async fn set_weight_of_service(
+        &self,
+        service: &ServiceName,
+        weight: LoadBalancingWeight,
+    ) -> Result<Vec<Change>, StoreError> {
+        self.release_all(service).await?;
+        self.inner.set_weight_of_service(service, weight).await
+    }
+
+    async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
+        self.forget(key);
+        let outcome = self.inner.delete(key).await;
+        self.forget(key);
+        outcome
+    }
+
+    async fn delete_unrenewed(&self, seen: &Row) -> Result<bool, StoreError> {
+        self.release(&seen.host.key).await?;
+        self.inner.delete_unrenewed(seen).await
+    }
+
+    async fn renew(&self, seen: &Row, to: &Row) -> Result<bool, StoreError> {
+        self.release(&seen.host.key).await?;
+        self.inner.renew(seen, to).await
+    }
+
+    async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
+        self.inner.services().await
+    }
+
+    async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.inner.prove(now).await
+    }
+}
