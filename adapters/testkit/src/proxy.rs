@@ -177,6 +177,11 @@ impl State {
                 self.forward(call).await?;
                 Err(cut())
             }
+            Some(Fault::HoldReply(gate)) => {
+                let answer = self.forward(call).await;
+                gate.pass().await;
+                answer
+            }
             Some(Fault::Hold(gate)) => {
                 gate.pass().await;
                 self.forward(call).await

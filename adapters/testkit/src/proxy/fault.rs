@@ -26,6 +26,8 @@ pub enum Fault {
     LoseReply,
     /// The request waits at a gate until the test opens it.
     Hold(Gate),
+    /// The store does what was asked, and its answer waits at a gate until the test opens it.
+    HoldReply(Gate),
     /// A read that may be stale is answered as it was at some time in this span before now.
     Stale(Duration),
 }
