@@ -1,5 +1,6 @@
 //! What a node does by itself, beside answering.
 
+mod keep;
 mod observe;
 mod prove;
 mod sweep;
@@ -9,10 +10,12 @@ use std::time::Duration;
 
 use discovery_domain::Registry;
 use discovery_http::Health;
+use discovery_local::HeldBack;
 use prometheus_client::registry::Registry as Metrics;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::saved_lists::SavedLists;
 use crate::server::Places;
 
 /// What the tasks work with.
@@ -24,6 +27,8 @@ pub(crate) struct Work {
     pub(crate) sweep_rate: usize,
     /// Whether every service of the store is watched from the start; if not, those that are read or written.
     pub(crate) watches_all: bool,
+    pub(crate) held_back: Option<Arc<HeldBack>>,
+    pub(crate) saved_lists: Option<Arc<SavedLists>>,
 }
 
 /// Starts every task; they end with the set.
@@ -34,8 +39,16 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
         places,
         sweep_rate,
         watches_all,
+        held_back,
+        saved_lists,
     } = work;
     let mut tasks = JoinSet::new();
+    if let Some(held_back) = held_back {
+        tasks.spawn(keep::keep_storing(held_back));
+    }
+    if let Some(saved_lists) = saved_lists {
+        tasks.spawn(keep::keep_saving(saved_lists));
+    }
     tasks.spawn(prove::keep_proving(
         Arc::clone(&registry),
         health,

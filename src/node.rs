@@ -56,12 +56,19 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     let repository = Arc::clone(&storage.repository);
     let registry = Arc::new(Registry::new(repository, lease, liveness(settings)));
     let health = Arc::new(Health::default());
+    if storage
+        .saved_lists
+        .as_ref()
+        .is_some_and(|lists| lists.load())
+    {
+        health.snapshot_loaded();
+    }
     let places = Arc::new(Places::new(
         settings.max_connections,
         settings.connection_pool_size,
         &mut metrics,
     ));
-    let work = work(settings, &registry, &health, &places);
+    let work = work(settings, &storage, &registry, &health, &places);
     let tasks = background::start(work, &mut metrics);
     let app = app(settings, &registry, &health, clock, metrics);
 
@@ -92,6 +99,7 @@ fn liveness(settings: &Settings) -> Liveness {
 
 fn work(
     settings: &Settings,
+    storage: &Storage,
     registry: &Arc<Registry>,
     health: &Arc<Health>,
     places: &Arc<Places>,
@@ -102,6 +110,8 @@ fn work(
         places: Arc::clone(places),
         sweep_rate: settings.sweep_rate,
         watches_all: settings.storage().0 != BackendStorage::DynamoDb,
+        held_back: storage.held_back.clone(),
+        saved_lists: storage.saved_lists.clone(),
     }
 }
 

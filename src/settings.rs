@@ -52,6 +52,15 @@ settings! {
     cache_type: CacheType = "null", "null or simple";
     /// Seconds for which `simple` serves a list without asking the store; 0 or less asks at every read.
     cache_ttl: i64 = "30", "whole seconds";
+    /// Seconds for which heartbeats that say nothing new may be held back after one was stored: saves write costs, and
+    /// the promise then holds for hosts that beat at least every `HOST_TTL` less this; 0 stores every heartbeat. At most
+    /// half of `HOST_TTL`.
+    heartbeat_persist_interval: u64 = "0", "whole seconds, at most half of HOST_TTL";
+    /// Seconds for which the lists that a node saves below `APPLICATION_DIR` are good enough to be served after a
+    /// restart while the store is down; 0 saves none. Only with DynamoDB.
+    snapshot_max_age: u64 = "86400", "whole seconds";
+    /// The most MiB of lists that a node saves.
+    snapshot_max_mib: usize = "256", "an integer", 1 to 1_000_000;
     /// The most hosts this node keeps in its cache, over all lists.
     cache_max_hosts: u64 = "1000000", "an integer", 1 to 1_000_000_000;
     /// The most MiB of answers that this node keeps so as not to write them anew.

@@ -1,17 +1,19 @@
 //! Which store the hosts are kept in, and what is wrapped around it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use discovery_domain::{Clock, HostRepository, LeaseClock};
 use discovery_dynamodb::{DynamoDbHostRepository, DynamoDbSettings};
 use discovery_local::{
-    CacheMetrics, CacheSettings, Cached, InFileHostRepository, InMemoryHostRepository, Metered,
-    OpenError, StoreMetrics,
+    CacheMetrics, CacheSettings, Cached, HeldBack, InFileHostRepository, InMemoryHostRepository,
+    Metered, OpenError, StoreMetrics,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
 use tracing::{info, warn};
 
+use crate::saved_lists::SavedLists;
 use crate::settings::{BackendStorage, CacheType, Settings};
 
 /// What a store is opened with.
@@ -25,6 +27,10 @@ pub(crate) struct Surroundings<'a> {
 /// The store with everything around it.
 pub(crate) struct Storage {
     pub(crate) repository: Arc<dyn HostRepository>,
+    /// Where some heartbeats are held back.
+    pub(crate) held_back: Option<Arc<HeldBack>>,
+    /// Where lists are saved, in case the store is down at the next start.
+    pub(crate) saved_lists: Option<Arc<SavedLists>>,
     /// The file, which has to be closed at the end.
     file: Option<Arc<InFileHostRepository>>,
 }
@@ -41,14 +47,37 @@ impl Storage {
         };
         info!(%backend, because, "hosts are kept");
         let mut repository = around.metered(store);
-        if backend == BackendStorage::DynamoDb || around.settings.cache_type == CacheType::Simple {
-            repository = around.cached(repository);
+        let held_back = around.held_back(&repository);
+        if let Some(held_back) = &held_back {
+            repository = Arc::clone(held_back) as Arc<_>;
         }
-        Ok(Self { repository, file })
+        let mut saved_lists = None;
+        let is_remote = backend == BackendStorage::DynamoDb;
+        if is_remote || around.settings.cache_type == CacheType::Simple {
+            let cached = around.cached(repository);
+            if is_remote {
+                saved_lists = SavedLists::of(cached.clone(), around.settings);
+            }
+            repository = Arc::new(cached);
+        }
+        Ok(Self {
+            repository,
+            held_back,
+            saved_lists,
+            file,
+        })
     }
 
-    /// Writes what was asked for before and closes the store.
+    /// Writes what was held back and what was asked for before, and closes the store.
     pub(crate) async fn close(&self) {
+        if let Some(held_back) = &self.held_back
+            && let Err(error) = held_back.store_all().await
+        {
+            warn!(%error, "heartbeats that were held back are not stored");
+        }
+        if let Some(saved_lists) = &self.saved_lists {
+            saved_lists.save().await;
+        }
         if let Some(file) = &self.file {
             file.close().await;
         }
@@ -99,15 +128,31 @@ impl Surroundings<'_> {
         Arc::new(Metered::new(store, metrics, Arc::clone(self.clock)))
     }
 
+    /// Spares the store most heartbeats, where the settings allow that.
+    fn held_back(&self, store: &Arc<dyn HostRepository>) -> Option<Arc<HeldBack>> {
+        let seconds = self.settings.heartbeat_persist_interval;
+        if seconds > self.settings.host_ttl / 3 {
+            warn!(
+                seconds,
+                "HEARTBEAT_PERSIST_INTERVAL is more than a third of HOST_TTL: a host that misses a heartbeat may expire"
+            );
+        }
+        let interval = Duration::from_secs(seconds);
+        (seconds > 0).then(|| {
+            let held = HeldBack::new(Arc::clone(store), interval, Arc::clone(self.clock));
+            Arc::new(held)
+        })
+    }
+
     /// Keeps lists in front of the store. Also without a time for which they are served unasked they spare it the
     /// second of two readers that come together, and stand in for it while it fails (liveness rule 7).
-    fn cached(&mut self, store: Arc<dyn HostRepository>) -> Arc<dyn HostRepository> {
+    fn cached(&mut self, store: Arc<dyn HostRepository>) -> Cached {
         let settings = CacheSettings {
             ttl: self.settings.cached_for(),
             max_rows: self.settings.cache_max_hosts,
         };
         let metrics = CacheMetrics::registered(self.metrics);
         let (lease, clock) = (Arc::clone(self.lease), Arc::clone(self.clock));
-        Arc::new(Cached::new(store, settings, lease, clock, metrics))
+        Cached::new(store, settings, lease, clock, metrics)
     }
 }

@@ -80,6 +80,7 @@ impl Layers {
         if let Some(settings) = &settings {
             self.check_ranges(settings);
             self.check_table(settings);
+            self.check_interval(settings);
         }
         match settings {
             Some(settings) if self.bad.is_empty() => Ok(settings),
@@ -101,6 +102,12 @@ impl Layers {
         let dynamodb = settings.storage().0 == BackendStorage::DynamoDb;
         if dynamodb && settings.dynamodb_table_hosts.is_none() {
             self.note("dynamodb_table_hosts");
+        }
+    }
+
+    fn check_interval(&mut self, settings: &Settings) {
+        if settings.heartbeat_persist_interval > settings.host_ttl / 2 {
+            self.note("heartbeat_persist_interval");
         }
     }
 
