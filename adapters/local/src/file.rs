@@ -184,3 +184,6 @@ impl HostRepository for InFileHostRepository {
         Ok(Some(self.last_commit))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,16 +22,16 @@ use super::rows;
 use super::timeline::Timeline;
 
 /// The only format there is so far.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// What tells our files from those of other programs.
-const PRODUCT: &str = "discovery host registry";
+pub(super) const PRODUCT: &str = "discovery host registry";
 /// How much of the file the database keeps in memory; the rows are all in the store's own table.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-const HOSTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hosts");
-const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
-const META_PRODUCT: &str = "product";
-const META_FORMAT: &str = "format";
+pub(super) const HOSTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hosts");
+pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+pub(super) const META_PRODUCT: &str = "product";
+pub(super) const META_FORMAT: &str = "format";
 /// Who has the file open: a word that each opening chooses by chance.
 const META_SESSION: &str = "session";
 /// Wall time of the last commit, in microseconds.
