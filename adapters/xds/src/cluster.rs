@@ -45,7 +45,7 @@ pub enum LbPolicy {
 
 /// Where a cluster's endpoints come from: the way on which the cluster came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EdsSource {
+pub(crate) enum EdsSource {
     /// Polls.
     Rest,
     /// The stream for all kinds.

@@ -1,16 +1,28 @@
 //! The hosts as Envoy reads them.
 
 mod assignment;
+mod catalogue;
+mod census;
 mod cluster;
+mod feed;
 mod kind;
 mod listener;
+mod metrics;
 mod request;
 mod resource;
 mod resources;
+mod rest;
+mod server;
 mod session;
 mod snapshot;
+mod snapshots;
 #[cfg(test)]
 mod testing;
 mod version;
+mod xds;
 
-pub use cluster::{ClusterTemplate, EdsSource, LbPolicy};
+pub use cluster::{ClusterTemplate, LbPolicy};
+pub use metrics::XdsMetrics;
+pub use rest::{EXAMPLES, XdsApi};
+pub use server::{GRPC_SERVICES, GrpcEndpoint, StreamLimits};
+pub use xds::{Origin, Xds, XdsSettings};

@@ -18,7 +18,7 @@ pub(crate) struct Resource {
     name: Arc<str>,
     version: Version,
     content: Content,
-    json: OnceLock<Bytes>,
+    answer: OnceLock<Bytes>,
     field: OnceLock<Bytes>,
 }
 
@@ -42,7 +42,7 @@ impl Resource {
             name,
             version,
             content,
-            json: OnceLock::new(),
+            answer: OnceLock::new(),
             field: OnceLock::new(),
         }
     }
@@ -66,9 +66,16 @@ impl Resource {
         }
     }
 
-    /// The resource in JSON, as a REST answer has it.
-    pub(crate) fn json(&self) -> &Bytes {
-        self.json.get_or_init(|| self.content.json().into())
+    /// A whole discovery response in JSON that holds this resource alone.
+    pub(crate) fn answer(&self) -> &Bytes {
+        self.answer
+            .get_or_init(|| answer(self.kind(), self.version, [self.content.json()]))
+    }
+
+    /// The resource in JSON, as it stands in the response.
+    pub(crate) fn json(&self) -> Bytes {
+        let (head, whole) = (head(self.kind(), self.version), self.answer());
+        whole.slice(head.len()..whole.len() - TAIL.len())
     }
 
     /// The resource in protobuf, as a whole field of a discovery response.
@@ -85,6 +92,31 @@ impl Resource {
             field.freeze()
         })
     }
+}
+
+/// What ends a discovery response in JSON.
+const TAIL: &str = "]}\n";
+
+/// A discovery response in JSON.
+pub(crate) fn answer<J: AsRef<[u8]>>(
+    kind: Kind,
+    version: Version,
+    resources: impl IntoIterator<Item = J>,
+) -> Bytes {
+    let mut json = head(kind, version).into_bytes();
+    for (position, resource) in resources.into_iter().enumerate() {
+        if position > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(resource.as_ref());
+    }
+    json.extend_from_slice(TAIL.as_bytes());
+    json.into()
+}
+
+fn head(kind: Kind, version: Version) -> String {
+    let type_url = kind.type_url();
+    format!(r#"{{"version_info":"{version}","type_url":"{type_url}","resources":["#)
 }
 
 impl Content {

@@ -42,6 +42,15 @@ pub(crate) struct NameLimits {
     pub(crate) bytes: usize,
 }
 
+impl NameLimits {
+    /// That many names of a usual length.
+    pub(crate) fn of(names: usize) -> Self {
+        const USUAL: usize = 128;
+        let bytes = names.saturating_mul(USUAL);
+        Self { names, bytes }
+    }
+}
+
 /// What a client wants of one kind, and what it was told.
 pub(crate) trait Subscription: Sized {
     /// What a client says.

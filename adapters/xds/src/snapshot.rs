@@ -20,7 +20,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Shows a list of a service.
     pub(crate) fn fresh(service: &str, listing: Arc<Listing>) -> Self {
-        let endpoints = listing.hosts.iter().map(|host| endpoint(host)).collect();
+        let endpoints = listing.hosts.iter().map(endpoint).collect();
         Self::of(service.into(), listing, endpoints)
     }
 

@@ -1,11 +1,13 @@
 //! All clusters there are, as one immutable list that streams compare and share.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use discovery_domain::ServiceName;
 
-use crate::resource::Resource;
+use crate::kind::Kind;
+use crate::resource::{Resource, answer};
 use crate::version::Version;
 
 /// Resources ordered by name.
@@ -13,6 +15,7 @@ use crate::version::Version;
 pub(crate) struct List {
     resources: Vec<Arc<Resource>>,
     version: Version,
+    answer: OnceLock<Bytes>,
 }
 
 /// What a newer list has that an older one had not.
@@ -38,6 +41,7 @@ impl List {
         Self {
             version: resources.iter().map(|resource| resource.version()).sum(),
             resources,
+            answer: OnceLock::new(),
         }
     }
 
@@ -49,6 +53,13 @@ impl List {
     /// The version of all together.
     pub(crate) fn version(&self) -> Version {
         self.version
+    }
+
+    /// A whole discovery response in JSON that holds them all.
+    pub(crate) fn answer(&self) -> &Bytes {
+        let jsons = || self.resources.iter().map(|resource| resource.json());
+        self.answer
+            .get_or_init(|| answer(Kind::Clusters, self.version, jsons()))
     }
 
     /// The resource of that name.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use discovery_domain::ServiceName;
 use tokio::sync::Notify;
 
+use crate::xds::Origin;
+
 /// The news for one stream. Names, not contents: a slow stream finds what is current when it comes to look, and never
 /// more than one item a name.
 #[derive(Debug)]
@@ -96,14 +98,11 @@ impl Interest {
         &self.service
     }
 
-    /// Says that this node has changed the service, which its own reads show at once.
-    pub(crate) fn changed_here(&self) {
-        self.woken.notify_one();
-    }
-
-    /// Says that another node has changed the service, so that only a new reading shows it.
-    pub(crate) fn changed_elsewhere(&self) {
-        self.elsewhere.store(true, Ordering::Release);
+    /// Says that the service has changed.
+    pub(crate) fn changed(&self, origin: Origin) {
+        if origin == Origin::Elsewhere {
+            self.elsewhere.store(true, Ordering::Release);
+        }
         self.woken.notify_one();
     }
 

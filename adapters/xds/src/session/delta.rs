@@ -81,7 +81,9 @@ impl Subscription for Delta {
     }
 
     fn repeat(&mut self, names: &[Arc<str>]) {
-        names.iter().for_each(|name| self.named.repeat(name));
+        for name in names {
+            self.named.repeat(name);
+        }
     }
 
     fn tell(&mut self, view: &View<'_>, nonce: u64) -> Option<Told> {

@@ -60,13 +60,13 @@ impl Subscription for Sotw {
         if !std::mem::replace(&mut self.heard, true) && !request.version_info.is_empty() {
             self.resume(Version::parse(&request.version_info));
         }
-        let names = &request.resource_names;
+        let wanted = &request.resource_names;
         let (changed, added, removed) = match &mut self.wants {
             Wants::Some(named) => {
-                let (added, removed) = named.replace(names);
+                let (added, removed) = named.replace(wanted);
                 (!added.is_empty() || !removed.is_empty(), added, removed)
             }
-            Wants::All(whole) => (whole.replace(names), Vec::new(), Vec::new()),
+            Wants::All(whole) => (whole.replace(wanted), Vec::new(), Vec::new()),
         };
         if changed {
             self.repeated = false;
@@ -103,7 +103,9 @@ impl Subscription for Sotw {
 
     fn repeat(&mut self, names: &[Arc<str>]) {
         if let Wants::Some(named) = &mut self.wants {
-            names.iter().for_each(|name| named.repeat(name));
+            for name in names {
+                named.repeat(name);
+            }
         }
     }
 

@@ -16,11 +16,20 @@ pub(crate) struct Whole {
     naming: bool,
     names: BTreeSet<Arc<str>>,
     told: Option<Version>,
-    /// Whether to look before the next response.
-    due: bool,
-    again: bool,
+    due: Due,
     /// Whether the client has resources of an earlier stream.
     returning: bool,
+}
+
+/// What is to be done before the next response.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    #[default]
+    Nothing,
+    /// To tell what has changed.
+    News,
+    /// To tell everything, even if it is the same.
+    All,
 }
 
 impl Whole {
@@ -43,7 +52,8 @@ impl Whole {
         let changed = wildcard != self.wildcard || wanted != self.names;
         if changed {
             (self.wildcard, self.names) = (wildcard, wanted);
-            self.due = true;
+            // Who returns may have exactly that.
+            self.due = if self.returning { Due::News } else { Due::All };
         }
         changed
     }
@@ -55,25 +65,27 @@ impl Whole {
 
     /// Has everything looked at again.
     pub(crate) fn note(&mut self) {
-        self.due = true;
+        if self.due == Due::Nothing {
+            self.due = Due::News;
+        }
     }
 
     /// Has everything told again.
     pub(crate) fn repeat(&mut self) {
-        (self.due, self.again) = (true, true);
+        self.due = Due::All;
     }
 
     /// Tells everything, if it is another than what was told.
     pub(crate) fn tell(&mut self, view: &View<'_>) -> Option<Told> {
-        if !self.due || !(self.wildcard || self.naming) {
+        if self.due == Due::Nothing || !(self.wildcard || self.naming) {
             return None;
         }
         let resources = self.wanted(view)?;
         let version = resources.iter().map(|resource| resource.version()).sum();
-        self.due = false;
+        let due = std::mem::take(&mut self.due);
         let known = self.told.replace(version) == Some(version);
         let returning = std::mem::take(&mut self.returning);
-        if known && !std::mem::take(&mut self.again) {
+        if known && due == Due::News {
             return None;
         }
         let replaced = resources.iter().filter(|_| returning);

@@ -1,0 +1,164 @@
+//! What a poll asks, read within bounds of size and time.
+
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use poem::{Body, Request, RequestBody, Result as PoemResult};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::error::Failure;
+use crate::kind::Kind;
+use crate::version::Version;
+
+/// A body that is documented as a `T`.
+pub(super) struct Sent<T> {
+    body: Body,
+    documented: PhantomData<T>,
+}
+
+/// The fields that are used of a discovery request. A parser passes over all others without keeping them, above all
+/// the 516 extensions that an Envoy names in every poll.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default, alias = "versionInfo")]
+    version_info: Option<String>,
+    #[serde(default)]
+    node: Option<Node>,
+    #[serde(default, alias = "resourceNames")]
+    resource_names: Option<Vec<String>>,
+    #[serde(default, alias = "typeUrl")]
+    type_url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Node {
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// The largest body, in bytes; an Envoy's has some 77 KB.
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
+/// How much of a body that is too large is read on and thrown away, because many clients listen for an answer only when
+/// they have sent everything.
+const MAX_DRAINED: usize = 2 * MAX_BYTES;
+/// How long a body may take to arrive.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+impl<T> Sent<T> {
+    /// Reads the body.
+    pub(super) async fn read(self) -> Result<Asked, Failure> {
+        let collected = timeout(PATIENCE, collect(self.body)).await;
+        let bytes = collected.map_err(|_| Failure::TooSlow)??;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Failure::Wrong(format!(
+                "the body must be a discovery request in JSON: {error}"
+            ))
+        })
+    }
+}
+
+async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
+    let mut chunks = pin!(body.into_bytes_stream());
+    let (mut bytes, mut read) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let lost = |error| Failure::Wrong(format!("the body could not be read: {error}"));
+        let chunk = chunk.map_err(lost)?;
+        read += chunk.len();
+        if read <= MAX_BYTES {
+            bytes.extend_from_slice(&chunk);
+        } else if read > MAX_DRAINED {
+            break;
+        }
+    }
+    if read > MAX_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    Ok(bytes)
+}
+
+impl Asked {
+    /// Stands for every resource, as no name at all does.
+    const ALL: &str = "*";
+
+    /// The request, if it is one for that kind and for no more names than these; endpoints must be named.
+    pub(super) fn checked(self, kind: Kind, most_names: usize) -> Result<Self, Failure> {
+        let type_url = self.type_url.as_deref().unwrap_or_default();
+        let names = self.resource_names.as_deref().unwrap_or_default();
+        let wrong = if !type_url.is_empty() && type_url != kind.type_url() {
+            let shown: String = type_url.chars().take(200).collect();
+            format!("type_url must be {:?} here, got {shown:?}", kind.type_url())
+        } else if names.len() > most_names {
+            let count = names.len();
+            format!("resource_names must have at most {most_names} names, got {count}")
+        } else if kind == Kind::Endpoints && names.is_empty() {
+            "resource_names must name the services whose endpoints are wanted".to_owned()
+        } else {
+            return Ok(self);
+        };
+        Err(Failure::Wrong(wrong))
+    }
+
+    /// Whether everything is wanted.
+    pub(super) fn wants_all(&self) -> bool {
+        let names = self.resource_names.as_deref().unwrap_or_default();
+        names.is_empty() || names.iter().any(|name| name == Self::ALL)
+    }
+
+    /// The names, each once.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let mut seen = BTreeSet::new();
+        let names = self.resource_names.iter().flatten().map(String::as_str);
+        names.filter(move |name| seen.insert(*name))
+    }
+
+    /// The version that the client has.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version_info.as_deref().and_then(Version::parse)
+    }
+
+    /// Who asks.
+    pub(super) fn node(&self) -> &str {
+        let node = self.node.as_ref();
+        node.and_then(|node| node.id.as_deref()).unwrap_or_default()
+    }
+}
+
+impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    const PARAM_IS_REQUIRED: bool = true;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: T::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        _: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> PoemResult<Self> {
+        Ok(Self {
+            body: body.take()?,
+            documented: PhantomData,
+        })
+    }
+}
