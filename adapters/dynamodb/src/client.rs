@@ -32,8 +32,8 @@ pub struct DynamoDbSettings {
     pub connection_pool_size: usize,
 }
 
-/// The longest that one call may take, with everything that is tried again.
-pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(5);
+/// The longest that one request may take, with everything that the SDK tries again.
+const LONGEST_REQUEST: Duration = Duration::from_millis(4800);
 const LONGEST_ATTEMPT: Duration = Duration::from_millis(1200);
 const LONGEST_CONNECT: Duration = Duration::from_secs(1);
 const MOST_ATTEMPTS: u32 = 10;
@@ -74,7 +74,7 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
         .operation_attempt_timeout(LONGEST_ATTEMPT)
-        .operation_timeout(LONGEST_CALL)
+        .operation_timeout(LONGEST_REQUEST)
         .build()
 }
 

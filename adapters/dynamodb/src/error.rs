@@ -58,12 +58,19 @@ where
             let message = error.message().unwrap_or("no message");
             format!("{code}: {message}")
         }
-        _ => {
-            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-            let causes: Vec<String> = causes.map(ToString::to_string).collect();
-            causes.join(": ")
+        SdkError::DispatchFailure(failure) => {
+            causes(failure.as_connector_error().and_then(Error::source))
         }
+        _ => causes(error.source()),
     }
+}
+
+/// A chain of causes on one line.
+fn causes(first: Option<&(dyn Error + 'static)>) -> String {
+    let causes = std::iter::successors(first, |cause| (*cause).source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    let words = causes.join(": ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_worth_another_try<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {

@@ -3,6 +3,7 @@
 //! Every write is one request, conditional on what it was made from; a read is one `Query` a page.
 
 mod call;
+mod check_ins;
 mod client;
 mod date;
 mod error;
@@ -18,9 +19,11 @@ mod recent;
 mod removal;
 mod schema;
 mod table;
+mod weights;
 mod writing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -33,7 +36,6 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 pub use client::DynamoDbSettings;
-use client::LONGEST_CALL;
 use known::KnownRows;
 use left_out::LeftOut;
 use metrics::Metrics;
@@ -54,6 +56,9 @@ pub struct DynamoDbHostRepository {
 }
 
 impl DynamoDbHostRepository {
+    /// The longest that a write may take, with all the requests it takes.
+    const LONGEST_WRITE: Duration = Duration::from_secs(5);
+
     /// Makes the client. The store is not asked yet, so that a node starts also while it can't be reached.
     pub async fn open(
         settings: DynamoDbSettings,
@@ -90,13 +95,17 @@ impl DynamoDbHostRepository {
         &self,
         write: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        timeout(LONGEST_CALL, write).await.unwrap_or_else(|_| {
-            let (table, seconds) = (&self.table.name, LONGEST_CALL.as_secs());
-            Err(E::from(StoreError::Unavailable {
-                what: format!("dynamodb table {table:?} took more than {seconds} s for a write"),
-                source: None,
-            }))
-        })
+        timeout(Self::LONGEST_WRITE, write)
+            .await
+            .unwrap_or_else(|_| {
+                let (table, seconds) = (&self.table.name, Self::LONGEST_WRITE.as_secs());
+                Err(E::from(StoreError::Unavailable {
+                    what: format!(
+                        "dynamodb table {table:?} took more than {seconds} s for a write"
+                    ),
+                    source: None,
+                }))
+            })
     }
 }
 

@@ -5,40 +5,10 @@ mod common;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::{TABLE, World, text};
+use common::{LITERAL, TABLE, World, literal_with, literal_without, text};
 use discovery_domain::{CheckIn, HostRepository};
 use discovery_testkit::emulator::item;
-use discovery_testkit::hosts::{self, key, repo, service, tags, weight};
-
-/// As the original stored it.
-const LITERAL: [(&str, &str); 7] = [
-    ("service", "reg-happy"),
-    ("ip_address", "10.0.0.1"),
-    ("service_repo_name", "rp"),
-    ("port", "8080"),
-    ("revision", "abc123"),
-    ("last_check_in", "2026-11-22T12:56:11.177285+0000"),
-    (
-        "tags",
-        r#"{"az": "us-east-1a", "region": "us-east-1", "instance_id": "i-0001"}"#,
-    ),
-];
-
-/// The original's item with some attributes of another value.
-fn literal_with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let value = |name: &str| changes.iter().find(|(changed, _)| *changed == name);
-    let literal = LITERAL.into_iter();
-    literal
-        .map(|(name, kept)| value(name).copied().unwrap_or((name, kept)))
-        .collect()
-}
-
-fn literal_without(name: &str) -> Vec<(&str, &str)> {
-    LITERAL
-        .into_iter()
-        .filter(|(known, _)| *known != name)
-        .collect()
-}
+use discovery_testkit::hosts::{self, key, repo, tags, weight};
 
 #[tokio::test]
 async fn an_item_of_the_original_is_read() {
@@ -275,130 +245,6 @@ async fn a_heartbeat_that_changes_no_tag_leaves_their_stored_text_alone() {
     assert_eq!(text(&stored, "tags"), spelt);
 }
 
-/// The rows that can't be read, each with why.
-fn unreadable() -> Vec<Vec<(&'static str, &'static str)>> {
-    vec![
-        literal_without("port"),
-        literal_with(&[("port", "70000")]),
-        literal_with(&[("port", "1.5")]),
-        literal_without("last_check_in"),
-        literal_with(&[("last_check_in", "yesterday")]),
-        literal_without("tags"),
-        literal_with(&[("tags", "[\"az\"]")]),
-        literal_with(&[("tags", "{az:")]),
-        literal_with(&[("tags", "\"az instance_id region\"")]),
-        literal_without("revision"),
-    ]
-}
-
-#[tokio::test]
-async fn a_row_that_cannot_be_read_is_left_out_counted_and_a_weight_on_it_is_none() {
-    let world = World::new().await;
-    let node = world.node().await;
-    let sound = literal_with(&[("ip_address", "10.0.0.2")]);
-    world.put(&sound).await;
-    for (number, item) in unreadable().iter().enumerate() {
-        world.put(item).await;
-        let rows = node.list("reg-happy").await;
-        assert_eq!(rows.len(), 1, "{item:?}");
-        assert_eq!(node.list_repo("rp").await.len(), 1, "{item:?}");
-        let left_out = format!("discovery_rows_left_out_total {}\n", 3 * number + 2);
-        assert!(node.scrape().contains(&left_out), "{item:?}");
-        let change = node
-            .repository
-            .set_weight(&key("reg-happy", "10.0.0.1"), weight(7))
-            .await;
-        assert!(change.expect("a host is looked for").is_none(), "{item:?}");
-        assert!(
-            node.repository
-                .get(&key("reg-happy", "10.0.0.1"))
-                .await
-                .expect("a row is read")
-                .is_none()
-        );
-    }
-}
-
-#[tokio::test]
-async fn attributes_of_another_type_make_a_row_unreadable() {
-    let world = World::new().await;
-    let node = world.node().await;
-    let empty = AttributeValue::M(std::collections::HashMap::new());
-    let port = AttributeValue::S("8080".into());
-    let time = AttributeValue::N("1795352212".into());
-    for (name, value) in [("tags", empty), ("port", port), ("last_check_in", time)] {
-        let mut broken = item(&LITERAL);
-        broken.insert(name.into(), value);
-        world.emulator.put(TABLE, broken).await;
-        assert_eq!(node.list_now("reg-happy").await.len(), 0, "{name}");
-        let change = node.accept(node.check_in("reg-happy", "10.0.0.1")).await;
-        assert!(change.previous.is_none(), "{name}");
-        assert_eq!(node.list_now("reg-happy").await.len(), 1, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_weight_of_a_service_passes_over_a_row_that_cannot_be_read() {
-    let world = World::new().await;
-    let node = world.node().await;
-    for broken in unreadable() {
-        world.put(&broken).await;
-        let sound = literal_with(&[("ip_address", "10.0.0.2")]);
-        world.put(&sound).await;
-        let before = world.item("reg-happy", "10.0.0.1").await;
-        let changes = node
-            .repository
-            .set_weight_of_service(&service("reg-happy"), weight(7))
-            .await;
-        assert_eq!(changes.expect("weights are set").len(), 1);
-        assert_eq!(world.item("reg-happy", "10.0.0.1").await, before);
-    }
-}
-
-#[tokio::test]
-async fn a_check_in_overwrites_a_row_that_cannot_be_read() {
-    let world = World::new().await;
-    for broken in unreadable() {
-        world.put(&broken).await;
-        let node = world.node().await;
-        let change = node.accept(node.check_in("reg-happy", "10.0.0.1")).await;
-        assert!(change.previous.is_none());
-        assert_eq!(node.requests(), "PutItem 2", "{broken:?}");
-        let stored = world
-            .item("reg-happy", "10.0.0.1")
-            .await
-            .expect("the host is stored");
-        assert_eq!(text(&stored, "tags"), hosts::REQUIRED_TAGS);
-        assert_eq!(node.list("reg-happy").await[0].host, change.row.host);
-    }
-}
-
-#[tokio::test]
-async fn a_delete_removes_a_row_that_cannot_be_read() {
-    let world = World::new().await;
-    let node = world.node().await;
-    for broken in unreadable() {
-        world.put(&broken).await;
-        let removed = node.repository.delete(&key("reg-happy", "10.0.0.1")).await;
-        let removed = removed
-            .expect("a host is deleted")
-            .expect("the host was there");
-        assert!(removed.row.is_none());
-        assert_eq!(world.item("reg-happy", "10.0.0.1").await, None);
-    }
-}
-
-#[tokio::test]
-async fn rows_under_an_address_that_no_request_could_name_are_left_out() {
-    let world = World::new().await;
-    for address in ["localhost", "010.0.0.1", "2001:DB8::1", "::ffff:10.0.0.1"] {
-        world.put(&literal_with(&[("ip_address", address)])).await;
-    }
-    let node = world.node().await;
-    assert_eq!(node.list("reg-happy").await.len(), 0);
-    assert!(node.scrape().contains("discovery_rows_left_out_total 4\n"));
-}
-
 /// The original took revisions of any length and repos of any name; such a host still serves.
 #[tokio::test]
 async fn a_revision_that_is_too_long_and_a_repo_that_is_no_name_hide_no_host() {
@@ -456,9 +302,9 @@ async fn the_proof_is_a_small_row_that_no_list_shows() {
         ],
     );
     assert_eq!(row.len(), shape.len());
-    shape
-        .iter()
-        .for_each(|name| assert!(!text(row, name).is_empty()));
+    for name in shape {
+        assert!(!text(row, name).is_empty());
+    }
     assert!(text(row, "service").contains(char::is_control));
     assert!(text(row, "ip_address").parse::<std::net::IpAddr>().is_err());
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use discovery_testkit::proxy::{Fault, Gate};
 /// A node whose reads, once made, are answered the same again and again.
 async fn lagging_node(world: &World) -> Node {
     let node = world.node().await;
-    node.proxy.set_fault(Fault::Stale(Duration::from_secs(600)));
+    node.proxy.set_fault(Fault::Stale(Duration::from_mins(10)));
     node
 }
 
@@ -49,15 +50,15 @@ async fn every_own_write_shows_at_once_on_lists_that_lag() {
         .repository
         .set_weight_of_service(&service("web"), weight(6))
         .await;
-    let mut changed = changes.expect("weights are set");
-    changed.sort_by_key(|change| change.row.host.key.clone());
-    let changed: Vec<_> = changed.into_iter().map(|change| change.row.host).collect();
-    assert_listed(&node, &changed).await;
+    let mut weighed = changes.expect("weights are set");
+    weighed.sort_by_key(|change| change.row.host.key.clone());
+    let weighed: Vec<_> = weighed.into_iter().map(|change| change.row.host).collect();
+    assert_listed(&node, &weighed).await;
     node.repository
         .delete(&one.key)
         .await
         .expect("a host is deleted");
-    assert_listed(&node, &changed[1..]).await;
+    assert_listed(&node, &weighed[1..]).await;
     let seen = node.list("web").await.remove(0);
     assert!(
         node.repository
@@ -142,7 +143,7 @@ async fn a_later_check_in_on_another_node_shows_through() {
     let (node, other) = (world.node().await, world.node().await);
     node.register("web", "10.0.0.1").await;
     let later = other.register("web", "10.0.0.1").await.host;
-    assert_listed(&node, &[later.clone()]).await;
+    assert_listed(&node, from_ref(&later)).await;
     node.repository
         .delete(&later.key)
         .await
@@ -165,7 +166,7 @@ async fn a_check_in_that_an_own_write_replaced_does_not_show_through() {
     let own = node.register("web", "10.0.0.1").await.host;
     assert_listed(&node, &[own]).await;
     let own = node.register("web", "10.0.0.1").await.host;
-    assert_listed(&node, &[own.clone()]).await;
+    assert_listed(&node, from_ref(&own)).await;
     node.repository
         .delete(&own.key)
         .await
@@ -187,7 +188,7 @@ async fn a_consistent_read_shows_what_other_nodes_wrote_since() {
         .expect("the host is there")
         .row
         .host;
-    assert_eq!(hosts_of(node.list_now("web").await), [weighed.clone()]);
+    assert_eq!(hosts_of(node.list_now("web").await), from_ref(&weighed));
     let row = node
         .repository
         .get(&weighed.key)

@@ -224,7 +224,7 @@ async fn a_list_is_read_consistently_only_where_it_has_to_be() {
     let (node, other) = (world.node().await, world.node().await);
     node.list("web").await;
     other.register("web", "10.0.0.1").await;
-    node.proxy.set_fault(Fault::Stale(Duration::from_secs(600)));
+    node.proxy.set_fault(Fault::Stale(Duration::from_mins(10)));
     assert_eq!(node.list("web").await.len(), 0);
     assert_eq!(node.list_now("web").await.len(), 1);
     node.clock

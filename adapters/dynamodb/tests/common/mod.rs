@@ -15,6 +15,36 @@ use prometheus_client::registry::Registry;
 /// The name of every test's table.
 pub(crate) const TABLE: &str = "hosts";
 
+/// As the original stored it.
+pub(crate) const LITERAL: [(&str, &str); 7] = [
+    ("service", "reg-happy"),
+    ("ip_address", "10.0.0.1"),
+    ("service_repo_name", "rp"),
+    ("port", "8080"),
+    ("revision", "abc123"),
+    ("last_check_in", "2026-11-22T12:56:11.177285+0000"),
+    (
+        "tags",
+        r#"{"az": "us-east-1a", "region": "us-east-1", "instance_id": "i-0001"}"#,
+    ),
+];
+
+/// The original's item with some attributes of another value.
+pub(crate) fn literal_with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let value = |name: &str| changes.iter().find(|(changed, _)| *changed == name);
+    let literal = LITERAL.into_iter();
+    literal
+        .map(|(name, kept)| value(name).copied().unwrap_or((name, kept)))
+        .collect()
+}
+
+pub(crate) fn literal_without(name: &str) -> Vec<(&str, &str)> {
+    LITERAL
+        .into_iter()
+        .filter(|(known, _)| *known != name)
+        .collect()
+}
+
 /// What all nodes share.
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
