@@ -1,5 +1,6 @@
 //! What answers each operation.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use discovery_domain::{ServiceName, ServiceRepoName, StoreError};
@@ -11,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 use crate::error::ListRefused;
 use crate::lists::Lists;
-use crate::operation::{Operation, Path};
+use crate::operation::{Operation, Path, last_segment};
 use crate::page::Page;
 use crate::refusal::unworded;
 use crate::scrape::scrape;
@@ -52,15 +53,15 @@ impl Backend {
         &self,
         answerer: &Answerer,
         operation: &Operation,
-        request: Request,
+        request: &mut Request,
     ) -> Response {
         match answerer {
             Answerer::Documented => self.documented(operation, request).await,
-            Answerer::ServiceList => match name(&request, ServiceName::parse) {
+            Answerer::ServiceList => match name(request, ServiceName::parse) {
                 Some(service) => listed(self.lists.of_service(request.headers(), service).await),
                 None => self.documented(operation, request).await,
             },
-            Answerer::RepoList => match name(&request, ServiceRepoName::parse) {
+            Answerer::RepoList => match name(request, ServiceRepoName::parse) {
                 Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
                 None => self.documented(operation, request).await,
             },
@@ -69,7 +70,8 @@ impl Backend {
         }
     }
 
-    async fn documented(&self, operation: &Operation, mut request: Request) -> Response {
+    async fn documented(&self, operation: &Operation, request: &mut Request) -> Response {
+        let mut request = take(request);
         request.set_method(operation.method.clone());
         let path = Path::split(request.uri().path());
         if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
@@ -81,7 +83,7 @@ impl Backend {
 
 /// The name that a list is asked for by, if it is valid; if not, the documented operation says why.
 fn name<T, E>(request: &Request, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-    let name = Path::split(request.uri().path())?.last()?;
+    let name = last_segment(request.uri().path())?;
     parse(&name).ok()
 }
 

@@ -1,5 +1,6 @@
 //! Everything that is served on one port: the contract's operations, the pages beside them, and what is mounted.
 
+use std::mem::take;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl App {
         }
     }
 
-    async fn respond(&self, request: Request) -> Response {
+    async fn respond(&self, mut request: Request) -> Response {
         let id = RequestId::of(request.headers().get(X_REQUEST_ID));
         let method = request.method().clone();
         let asked = self.asked(&request);
@@ -103,7 +104,7 @@ impl App {
         let watched = self
             .observer
             .watch(meter, method.clone(), route, id.clone());
-        let mut response = id.clone().scope(self.answer(asked, request)).await;
+        let mut response = id.clone().scope(self.answer(asked, &mut request)).await;
         if method == Method::HEAD {
             response = without_body(response).await;
         }
@@ -135,7 +136,7 @@ impl App {
     }
 
     /// Answers within the time that a request may take, whatever happens.
-    async fn answer(&self, asked: Asked<'_>, request: Request) -> Response {
+    async fn answer(&self, asked: Asked<'_>, request: &mut Request) -> Response {
         let longest = match asked {
             Asked::Mounted(_) => Duration::MAX,
             Asked::Routed(_) => self.longest_request,
@@ -151,9 +152,9 @@ impl App {
         }
     }
 
-    async fn dispatch(&self, asked: Asked<'_>, request: Request) -> Response {
+    async fn dispatch(&self, asked: Asked<'_>, request: &mut Request) -> Response {
         match asked {
-            Asked::Mounted((mount, _)) => mount.endpoint.get_response(request).await,
+            Asked::Mounted((mount, _)) => mount.endpoint.get_response(take(request)).await,
             Asked::Routed(Found::Operation(operation, (answerer, _))) => {
                 self.backend.answer(answerer, operation, request).await
             }
@@ -172,6 +173,10 @@ impl Endpoint for App {
 
     async fn call(&self, request: Request) -> Result<Response> {
         Ok(self.respond(request).await)
+    }
+
+    fn get_response(&self, request: Request) -> impl Future<Output = Response> + Send {
+        self.respond(request)
     }
 }
 

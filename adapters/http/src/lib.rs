@@ -32,6 +32,7 @@ mod request_id;
 mod routes;
 mod schema;
 mod scrape;
+mod shelf;
 mod tags;
 mod text;
 

@@ -126,6 +126,7 @@ const MOST_SEGMENTS: usize = 6;
 pub(crate) struct Path<'p> {
     room: [&'p str; MOST_SEGMENTS],
     length: usize,
+    is_encoded: bool,
 }
 
 impl<'p> Path<'p> {
@@ -136,6 +137,7 @@ impl<'p> Path<'p> {
         let mut split = Self {
             room: [""; MOST_SEGMENTS],
             length: 0,
+            is_encoded: path.contains('%'),
         };
         let path = path.strip_prefix('/')?;
         if path.is_empty() {
@@ -151,21 +153,21 @@ impl<'p> Path<'p> {
         Some(split)
     }
 
-    /// The last segment, decoded.
-    pub(crate) fn last(&self) -> Option<Cow<'p, str>> {
-        decoded(self.segments().last()?)
-    }
-
     /// Whether every segment is valid text when decoded.
     pub(crate) fn is_readable(&self) -> bool {
-        self.segments()
-            .iter()
-            .all(|segment| decoded(segment).is_some())
+        let mut segments = self.segments().iter();
+        !self.is_encoded || segments.all(|segment| decoded(segment).is_some())
     }
 
     fn segments(&self) -> &[&'p str] {
         &self.room[..self.length]
     }
+}
+
+/// The last segment of a path, decoded.
+pub(crate) fn last_segment(path: &str) -> Option<Cow<'_, str>> {
+    let (_, last) = path.rsplit_once('/')?;
+    decoded(last)
 }
 
 fn decoded(segment: &str) -> Option<Cow<'_, str>> {

@@ -10,7 +10,14 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// An id of 1 to 128 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Brought(HeaderValue),
+    /// Hexadecimal digits.
+    MadeUp([u8; 32]),
+}
 
 tokio::task_local! {
     static CURRENT: RequestId;
@@ -23,7 +30,7 @@ impl RequestId {
     /// Takes the id that a request brings if it is fit to be logged, or makes one up.
     pub(crate) fn of(brought: Option<&HeaderValue>) -> Self {
         match brought {
-            Some(id) if is_fit(id.as_bytes()) => Self(id.clone()),
+            Some(id) if is_fit(id.as_bytes()) => Self(Kind::Brought(id.clone())),
             _ => Self::random(),
         }
     }
@@ -45,17 +52,30 @@ impl RequestId {
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        let text = match &self.0 {
+            Kind::Brought(id) => id.as_bytes(),
+            Kind::MadeUp(digits) => digits,
+        };
+        str::from_utf8(text).expect("printable ASCII is text")
     }
 
     /// The id as the value of [`X_REQUEST_ID`].
     pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        match &self.0 {
+            Kind::Brought(id) => id.clone(),
+            Kind::MadeUp(digits) => HeaderValue::from_bytes(digits).expect("digits are printable"),
+        }
     }
 
     fn random() -> Self {
-        let id = format!("{:032x}", fastrand::u128(..));
-        Self(HeaderValue::try_from(id).expect("hexadecimal digits are printable"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let random = fastrand::u128(..).to_ne_bytes();
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(random) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(Kind::MadeUp(digits))
     }
 }
 
