@@ -1,7 +1,7 @@
 //! Which services the guard against mass expiry holds up at the moment.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::host::HostKey;
 use crate::list::Listing;
@@ -13,18 +13,18 @@ use crate::values::ServiceName;
 pub(crate) struct Guarded(RwLock<HashMap<ServiceName, Arc<Listing>>>);
 
 impl Guarded {
-    /// Notes a new judgement of a service.
-    pub(crate) fn note(&self, service: &ServiceName, listing: &Arc<Listing>) {
+    /// Notes a new judgement of a service; returns the one before, if the guard held the service up by that.
+    pub(crate) fn note(
+        &self,
+        service: &ServiceName,
+        listing: &Arc<Listing>,
+    ) -> Option<Arc<Listing>> {
         if listing.guarded > 0 {
-            self.0
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(service.clone(), Arc::clone(listing));
+            self.write().insert(service.clone(), Arc::clone(listing))
         } else if self.read().contains_key(service) {
-            self.0
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(service);
+            self.write().remove(service)
+        } else {
+            None
         }
     }
 
@@ -43,7 +43,11 @@ impl Guarded {
             .collect()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ServiceName, Arc<Listing>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<ServiceName, Arc<Listing>>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<ServiceName, Arc<Listing>>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -44,7 +44,12 @@ pub enum Happening {
     Expired(Duration),
     /// Its TTL has passed, and the guard against mass expiry keeps it listed.
     Guarded,
-    /// An operator ended the guard that kept it listed, which removed it.
+    /// It is on no list, for it has not checked in for that long; the guard against mass expiry lists others of its
+    /// service in its place, and keeps its row.
+    Unlisted(Duration),
+    /// It has checked in again, after it was guarded or unlisted.
+    Returned,
+    /// An operator ended the guard of its service, which removed it.
     Released,
     /// Its row could not be read, for that reason, and is left out of lists.
     Unreadable(String),
@@ -70,11 +75,18 @@ impl History {
         }
     }
 
-    /// The remembered events of a service that `wanted` picks, oldest first.
-    pub fn of(&self, service: &ServiceName, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+    /// The latest events of a service that `wanted` picks, newest first.
+    pub fn latest(
+        &self,
+        service: &ServiceName,
+        limit: usize,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Vec<Event> {
         self.events()
             .iter()
+            .rev()
             .filter(|event| event.key.service() == service && wanted(event))
+            .take(limit)
             .cloned()
             .collect()
     }

@@ -30,6 +30,7 @@ pub use registry::{Answer, HostError, Registration, Registry};
 pub use repository::{
     Cause, Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
 };
+pub use sweep::Release;
 pub use tags::{AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, REGION, Tags};
 pub use values::{
     HostAddress, InvalidValue, LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName,

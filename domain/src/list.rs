@@ -64,6 +64,10 @@ pub struct Listing {
     pub guarded: usize,
     /// The rows a sweep may remove.
     pub expired: Vec<Row>,
+    /// The expired hosts that the guard keeps listed, ordered by key.
+    pub(crate) spared: Vec<Arc<Host>>,
+    /// The expired rows that the guard keeps, but not on the list; ordered by key.
+    pub(crate) unlisted: Vec<Row>,
     /// When it was judged, and the last moment at which it is still true.
     pub(crate) judged_at: LeaseInstant,
     pub(crate) holds_until: LeaseInstant,
@@ -90,9 +94,32 @@ impl Listing {
             hosts,
             guarded,
             expired: Vec::new(),
+            spared: Vec::new(),
+            unlisted: Vec::new(),
             judged_at,
             holds_until,
         }
+    }
+
+    /// Whether readers see that host, and not only thanks to the guard.
+    pub(crate) fn lists_as_live(&self, key: &HostKey) -> bool {
+        self.lists(key) && !self.spares(key)
+    }
+
+    pub(crate) fn spares(&self, key: &HostKey) -> bool {
+        let found = self.spared.binary_search_by(|host| host.key.cmp(key));
+        found.is_ok()
+    }
+
+    /// The expired hosts that the guard keeps, on the list or off it.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &HostKey> {
+        let unlisted = self.unlisted.iter().map(|row| &row.host.key);
+        self.spared.iter().map(|host| &host.key).chain(unlisted)
+    }
+
+    pub(crate) fn unlists(&self, key: &HostKey) -> bool {
+        let found = self.unlisted.binary_search_by(|row| row.host.key.cmp(key));
+        found.is_ok()
     }
 
     /// Whether readers see that host.

@@ -42,6 +42,8 @@ impl Liveness {
             hosts: Vec::with_capacity(live + spared.len()),
             guarded: spared.len(),
             expired: Vec::new(),
+            spared: Vec::with_capacity(spared.len()),
+            unlisted: Vec::new(),
             judged_at: at,
             holds_until: rows
                 .iter()
@@ -51,10 +53,16 @@ impl Liveness {
                 .unwrap_or(LeaseInstant::DISTANT_FUTURE),
         };
         for (position, (row, age)) in rows.iter().zip(&ages).enumerate() {
-            if *age == Age::Live || spared.binary_search(&position).is_ok() {
+            let is_spared = spared.binary_search(&position).is_ok();
+            if is_spared {
+                listing.spared.push(Arc::clone(&row.host));
+            }
+            if is_spared || *age == Age::Live {
                 listing.hosts.push(Arc::clone(&row.host));
             } else if spared.is_empty() {
                 listing.expired.push(row.clone());
+            } else if *age == Age::Expired {
+                listing.unlisted.push(row.clone());
             }
         }
         listing

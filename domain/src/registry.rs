@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::check_in::CheckIn;
 use crate::guard::Guarded;
+use crate::history::{Event, Happening, History};
 use crate::host::HostKey;
 use crate::lease::{LeaseClock, LeaseInstant};
 use crate::list::Listing;
@@ -23,6 +24,7 @@ pub struct Registry {
     pub(crate) liveness: Liveness,
     guarded: Guarded,
     pub(crate) watch: Watch,
+    history: Arc<History>,
 }
 
 /// A host's own account of itself.
@@ -68,7 +70,8 @@ impl Answer {
 }
 
 impl Registry {
-    /// A registry over a store. `lease` is the clock by which the store, too, tells the age of what it reads.
+    /// A registry over a store, without a memory. `lease` is the clock by which the store, too, tells the age of what
+    /// it reads.
     pub fn new(
         repository: Arc<dyn HostRepository>,
         lease: Arc<LeaseClock>,
@@ -80,7 +83,15 @@ impl Registry {
             liveness,
             guarded: Guarded::default(),
             watch: Watch::default(),
+            history: Arc::new(History::new(0)),
         }
+    }
+
+    /// This registry, remembering there what happens to hosts.
+    #[must_use]
+    pub fn remembering(mut self, history: Arc<History>) -> Self {
+        self.history = history;
+        self
     }
 
     /// Registers a host or renews it, which are the same call. Once answered it is stored.
@@ -170,7 +181,7 @@ impl Registry {
         }
         match self.repository.hosts_of(service, now).await {
             Ok(fresh) => Ok(self.judge_service(service, &fresh, now)),
-            Err(StoreError::Unavailable { .. }) => Ok(answer),
+            Err(error) if error.is_passing() => Ok(answer),
             Err(broken) => Err(broken),
         }
     }
@@ -197,7 +208,7 @@ impl Registry {
         if !answer.stands_at(now) {
             match self.repository.hosts_of_repo(repo, now).await {
                 Ok(fresh) => answer = self.judge_repo(&fresh, now),
-                Err(StoreError::Unavailable { .. }) => {}
+                Err(error) if error.is_passing() => {}
                 Err(broken) => return Err(broken),
             }
         }
@@ -217,6 +228,22 @@ impl Registry {
         self.guarded.services()
     }
 
+    /// What happened to hosts. Whatever this node does by itself is on it already; what a request does is put there by
+    /// whoever answers it, for the registry does not know requests.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Remembers that something has just happened to a host, by a request or by itself.
+    pub fn remember(&self, key: &HostKey, what: Happening, request_id: Option<Arc<str>>) {
+        self.history.record(Event {
+            at: self.lease.now().wall,
+            key: key.clone(),
+            what,
+            request_id,
+        });
+    }
+
     /// The clock by which this registry judges.
     pub fn lease(&self) -> &LeaseClock {
         &self.lease
@@ -231,9 +258,14 @@ impl Registry {
         let listing = reading
             .list
             .listing(&self.liveness, reading.as_of.min(now), |news| {
-                self.guarded.note(service, news);
-                self.watch
-                    .judged(service, news, now + self.liveness.host_ttl);
+                let before = self.guarded.note(service, news);
+                self.remember_guard(before.as_deref(), news);
+                let latest = if news.expired.is_empty() {
+                    now + self.liveness.host_ttl
+                } else {
+                    LeaseInstant::DISTANT_PAST
+                };
+                self.watch.judged(service, news, latest);
             });
         Answer {
             listing,
@@ -241,18 +273,44 @@ impl Registry {
         }
     }
 
+    /// Remembers which hosts the guard has begun to hold up or to leave out, and which have come back.
+    fn remember_guard(&self, before: Option<&Listing>, news: &Listing) {
+        let was = |is: fn(&Listing, &HostKey) -> bool, key: &HostKey| {
+            before.is_some_and(|before| is(before, key))
+        };
+        for host in &news.spared {
+            if !was(Listing::spares, &host.key) {
+                self.remember(&host.key, Happening::Guarded, None);
+            }
+        }
+        for row in &news.unlisted {
+            if !was(Listing::unlists, &row.host.key) {
+                let silent = news.judged_at.since(row.renewed);
+                self.remember(&row.host.key, Happening::Unlisted(silent), None);
+            }
+        }
+        let held = before.into_iter().flat_map(Listing::held);
+        for key in held.filter(|key| news.lists_as_live(key)) {
+            self.remember(key, Happening::Returned, None);
+        }
+    }
+
     /// Judges each host of a repo by its TTL alone, because the guard counts whole services.
     fn judge_repo(&self, reading: &Reading, now: LeaseInstant) -> Answer {
-        let unguarded = Liveness {
-            guard_minimum_live: 0.0,
-            ..self.liveness.clone()
-        };
         let listing = reading
             .list
-            .listing(&unguarded, reading.as_of.min(now), |_| ());
+            .listing(&self.unguarded(), reading.as_of.min(now), |_| ());
         Answer {
             listing,
             stale: reading.stale.clone(),
+        }
+    }
+
+    /// The rules without the guard.
+    pub(crate) fn unguarded(&self) -> Liveness {
+        Liveness {
+            guard_minimum_live: 0.0,
+            ..self.liveness.clone()
         }
     }
 

@@ -114,6 +114,12 @@ pub enum StoreError {
         #[source]
         source: Option<Cause>,
     },
+    /// It was not asked, for it has more to do than it can: nothing was done, and it is worth trying again.
+    #[error("the store has too much to do: {what}")]
+    Busy {
+        /// What there is too much of.
+        what: String,
+    },
     /// It answered with what can't be: trying again won't help.
     #[error("the store is broken: {what}")]
     Broken {
@@ -137,6 +143,14 @@ impl StoreError {
         Self::Unavailable {
             what: what.into(),
             source: Some(Arc::from(source.into())),
+        }
+    }
+
+    /// Whether it is worth trying again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Busy { .. } => true,
+            Self::Broken { .. } => false,
         }
     }
 

@@ -1,13 +1,26 @@
 //! What a node does by itself: it removes what has expired, and proves that check-ins can be recorded.
 
+use std::sync::Arc;
+
+use crate::history::Happening;
 use crate::host::Row;
 use crate::lease::{LeaseClock, LeaseInstant};
-use crate::liveness::Liveness;
 use crate::registry::Registry;
 use crate::repository::StoreError;
 use crate::values::ServiceName;
 
+/// What came of releasing a guard.
+#[derive(Debug)]
+pub struct Release {
+    /// The rows that were removed.
+    pub removed: Vec<Row>,
+    /// How many expired hosts the guard still keeps listed; release it again where there are any.
+    pub guarded: usize,
+}
+
 impl Registry {
+    /// How many rows one call of a release removes, so that it ends in time.
+    const RELEASE_BATCH: usize = 1000;
     /// How many rows of one service are removed before other services get their turn.
     const SWEEP_BATCH: usize = 100;
 
@@ -44,7 +57,8 @@ impl Registry {
         let (batch, rest) = listing
             .expired
             .split_at(listing.expired.len().min(Self::SWEEP_BATCH));
-        self.remove(batch, swept).await?;
+        let expired = |row: &Row| Happening::Expired(now.since(row.renewed));
+        self.remove(batch, swept, expired, None).await?;
         let next = if rest.is_empty() {
             now + self.liveness.host_ttl
         } else {
@@ -76,27 +90,45 @@ impl Registry {
         Ok(services)
     }
 
-    /// Ends the guard of a service by removing the expired rows that it kept listed, and returns those removed. What
-    /// was released is gone from the store, so every node agrees (liveness rule 14).
-    pub async fn release_guard(&self, service: &ServiceName) -> Result<Vec<Row>, StoreError> {
+    /// Ends the guard of a service by removing the expired rows that it keeps, a bounded number at a call; the guard is
+    /// over when it holds up no host any more, and the sweep removes the rest. What was released is gone from the
+    /// store, so every node agrees (liveness rule 14). Safe to repeat, also after an error.
+    pub async fn release_guard(
+        &self,
+        service: &ServiceName,
+        request_id: Option<Arc<str>>,
+    ) -> Result<Release, StoreError> {
         let now = self.lease.instant();
         let reading = self.repository.hosts_of(service, now).await?;
-        let unguarded = Liveness {
-            guard_minimum_live: 0.0,
-            ..self.liveness.clone()
-        };
-        let listing = unguarded.judge(reading.list.rows(), reading.as_of.min(now));
-        let mut released = Vec::new();
-        self.remove(&listing.expired, &mut released).await?;
-        self.hosts_of(service).await?;
-        Ok(released)
+        if reading.stale.is_some() {
+            let what = "which hosts are expired can't be read".to_owned();
+            return Err(StoreError::Unavailable { what, source: None });
+        }
+        let mut removed = Vec::new();
+        if self.judge_service(service, &reading, now).listing.guarded > 0 {
+            let (rows, as_of) = (reading.list.rows(), reading.as_of.min(now));
+            let mut expired = self.unguarded().judge(rows, as_of).expired;
+            expired.truncate(Self::RELEASE_BATCH);
+            let released = |_: &Row| Happening::Released;
+            self.remove(&expired, &mut removed, released, request_id)
+                .await?;
+        }
+        let guarded = self.hosts_of(service).await?.listing.guarded;
+        Ok(Release { removed, guarded })
     }
 
     /// Removes rows that were not renewed since they were read, and adds those it removed to `removed`.
-    async fn remove(&self, expired: &[Row], removed: &mut Vec<Row>) -> Result<(), StoreError> {
+    async fn remove(
+        &self,
+        expired: &[Row],
+        removed: &mut Vec<Row>,
+        happening: impl Fn(&Row) -> Happening,
+        request_id: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
         for row in expired {
             if self.repository.delete_unrenewed(row).await? {
                 removed.push(row.clone());
+                self.remember(&row.host.key, happening(row), request_id.clone());
             }
         }
         Ok(())

@@ -126,7 +126,9 @@ macro_rules! refused {
                 log(&error);
                 let body = Json(Error::new(error.to_string()));
                 match error {
-                    StoreError::Unavailable { .. } => Self::Unavailable(body, RETRY_AFTER),
+                    StoreError::Unavailable { .. } | StoreError::Busy { .. } => {
+                        Self::Unavailable(body, RETRY_AFTER)
+                    }
                     StoreError::Broken { .. } => Self::Broken(body),
                 }
             }
@@ -245,12 +247,14 @@ impl From<HostError> for HostWeightRefused {
     }
 }
 
-/// Logs a failure of the store with everything that caused it.
+/// Logs a failure of the store with everything that caused it. A busy store is no failure, and whoever keeps it from
+/// being asked too much tells of it, which is less often.
 fn log(error: &StoreError) {
     let request_id = RequestId::current();
     let cause = source_chain(error);
     match error {
         StoreError::Unavailable { .. } => tracing::warn!(%request_id, cause, "{error}"),
+        StoreError::Busy { .. } => tracing::debug!(%request_id, "{error}"),
         StoreError::Broken { .. } => tracing::error!(%request_id, cause, "{error}"),
     }
 }

@@ -19,8 +19,8 @@ impl HostRepository for Cached {
         let outcome = self.0.inner.check_in(check_in).await;
         match &outcome {
             Ok(change) => self.0.stored(change),
+            Err(CheckInError::Tags(_) | CheckInError::Store(StoreError::Busy { .. })) => {}
             Err(CheckInError::Store(_)) => self.0.doubt(&service, [repo]),
-            Err(CheckInError::Tags(_)) => {}
         }
         outcome
     }
@@ -53,6 +53,7 @@ impl HostRepository for Cached {
         let outcome = self.0.inner.set_weight(key, weight).await;
         match &outcome {
             Ok(change) => change.iter().for_each(|change| self.0.stored(change)),
+            Err(StoreError::Busy { .. }) => {}
             Err(_) => self.0.doubt(key.service(), []),
         }
         outcome
@@ -66,6 +67,7 @@ impl HostRepository for Cached {
         let outcome = self.0.inner.set_weight_of_service(service, weight).await;
         match &outcome {
             Ok(changes) => changes.iter().for_each(|change| self.0.stored(change)),
+            Err(StoreError::Busy { .. }) => {}
             Err(_) => self.0.doubt(service, []),
         }
         outcome
@@ -77,6 +79,7 @@ impl HostRepository for Cached {
             Ok(Some(removed)) => self.0.removed(key, removed.row.as_ref()),
             // What is not in the store must not stay on a list.
             Ok(None) => self.0.removed(key, None),
+            Err(StoreError::Busy { .. }) => {}
             Err(_) => self.0.doubt(key.service(), []),
         }
         outcome
