@@ -28,6 +28,46 @@ deny: (_cargo-tool "cargo-deny" "0.20.2" "--no-default-features")
 openapi:
     cargo run --quiet --locked -- openapi > openapi/openapi.yaml
 
+# Lint the contract with Redocly and Spectral: no error, no warning
+lint-contract:
+    tests/tools/run redocly lint --config tests/contract/redocly.yaml openapi/openapi.yaml
+    tests/tools/run spectral lint --fail-severity=hint --ruleset tests/contract/spectral.yaml openapi/openapi.yaml
+
+# Hold the contract to the code, to the linters, to what was released and, on every store, to the server
+contract: lint-contract _servers
+    cargo test --locked -p discovery-http --test contract
+    tests/tools/run python3 -m pytest -q -p no:cacheprovider tests/contract
+    tests/tools/run python3 tests/contract/gate.py openapi/openapi.yaml openapi/released
+    tests/tools/run tests/contract/conform InMemory InFile DynamoDB
+
+# Keep the contract as the one that later ones are compared with
+release-contract: lint-contract
+    tests/tools/run python3 tests/contract/gate.py openapi/openapi.yaml openapi/released
+    tests/contract/release openapi/openapi.yaml openapi/released
+
+# Write a client below target/sdk: python, python-httpx, typescript-fetch, typescript, rust, go or java
+sdk language:
+    tests/tools/run tests/sdk/generate {{ language }}
+
+# Generate clients, type-check them strictly and run each against a server; Go and Java where they are installed
+sdk-test *languages="python python-httpx typescript-fetch typescript rust go java": _servers
+    tests/tools/run python3 tests/tools/serve.py InMemory tests/sdk/prove {{ languages }}
+
+# Register and list a host in Swagger UI in Chromium, and take a picture of it
+browser picture="target/swagger-ui.png": (_debian "chromium" "chromium") _servers
+    CHROMIUM="$(command -v chromium)" tests/tools/run python3 tests/tools/serve.py InMemory \
+        node tests/browser/swagger-ui.js "{{ justfile_directory() / picture }}"
+
+# The server, and the DynamoDB that it is tried with
+_servers:
+    cargo build --locked --bin discovery
+    cargo build --locked -p discovery-testkit --features dynamodb --example emulator
+
+# Install a Debian package, unless its program is there
+_debian program package:
+    @command -v {{ program }} > /dev/null || $([ "$(id -u)" = 0 ] || echo sudo) sh -c \
+        'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {{ package }}'
+
 # Install a Cargo tool at a pinned version, unless it is there
 _cargo-tool name version *flags:
     @{{ tools }}/bin/{{ name }} --version 2>/dev/null | grep -qF "{{ version }}" \

@@ -56,6 +56,7 @@ def settings(storage: str, folder: str, stack: ExitStack) -> dict[str, str]:
         emulator = stack.enter_context(
             running([str(BUILT / "examples/emulator"), "hosts"], stdout=subprocess.PIPE)
         )
+        assert emulator.stdout is not None
         chosen |= {
             "DYNAMODB_URL": emulator.stdout.readline().strip(),
             "DYNAMODB_TABLE_HOSTS": "hosts",

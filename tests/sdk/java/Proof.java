@@ -88,7 +88,7 @@ class Proof {
         registration.deregisterHost(SERVICE, ADDRESS);
         must(hosts().isEmpty(), hosts());
         var gone = refused(() -> registration.deregisterHost(SERVICE, ADDRESS));
-        must(gone.status == 400 && gone.error.getFields() == null, gone);
+        must(gone.status == 400 && gone.error.getFields().isEmpty(), gone);
     }
 
     public static void main(String[] arguments) throws Exception {

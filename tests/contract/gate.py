@@ -1,0 +1,107 @@
+"""Fails where a contract differs from the newest released one by more than its version says.
+
+usage: gate.py CURRENT FOLDER_OF_RELEASED
+
+What breaks a client needs the next major version, what is added the next minor one, better prose none. Redocly's diff
+judges what goes over the wire; what SDKs make names of is judged here.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LEVELS = ["none", "minor", "major"]
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+# What people read: changing it changes no client.
+PROSE = {"description", "summary", "title", "example", "examples", "externalDocs"}
+PROSE_TYPES = {"Info", "Contact", "License", "Tag"}
+
+
+def diff(released: Path, current: Path) -> list[dict[str, Any]]:
+    """Every change as Redocly sees it."""
+    command = ["redocly", "diff", str(released), str(current), "--format=json", "--fail-on=none"]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode:
+        sys.exit(answer.stderr)
+    changes: list[dict[str, Any]] = json.loads(answer.stdout)["changes"]
+    return changes
+
+
+def level(change: dict[str, Any]) -> str:
+    """What a change asks of the version."""
+    if change["impact"] != "patch":
+        return str(change["impact"])
+    is_prose = change.get("property") in PROSE or change["typeName"] in PROSE_TYPES
+    return "none" if is_prose else "minor"
+
+
+def described(change: dict[str, Any]) -> str:
+    verdicts = "; ".join(verdict["message"] for verdict in change["verdicts"])
+    what = f"{change.get('property', change['typeName'])} {change['kind']}"
+    return f"{change['path']}: {verdicts or what}"
+
+
+def names(contract: dict[str, Any]) -> Iterator[str]:
+    """What generators make classes, methods, arguments and fields of."""
+    for path, item in contract["paths"].items():
+        for method in METHODS & item.keys():
+            operation = item[method]
+            name = f"operation {operation['operationId']}"
+            yield name
+            yield from (f"{name} in the group {tag}" for tag in operation["tags"])
+            parameters = item.get("parameters", []) + operation.get("parameters", [])
+            yield from (f"{name}, parameter {parameter['name']}" for parameter in parameters)
+    for schema, content in contract["components"]["schemas"].items():
+        yield f"schema {schema}"
+        yield from (f"schema {schema}, field {field}" for field in content.get("properties", ()))
+
+
+def changes(released: Path, current: Path) -> dict[str, list[str]]:
+    """What has changed, by what it asks of the version."""
+    before, after = (yaml.safe_load(path.read_text()) for path in (released, current))
+    lost = sorted(set(names(before)) - set(names(after)))
+    by_level: dict[str, list[str]] = {name: [] for name in LEVELS}
+    by_level["major"] = [f"{name} is gone or has another name" for name in lost]
+    for change in diff(released, current):
+        by_level[level(change)].append(described(change))
+    return by_level
+
+
+def version(contract: Path) -> list[int]:
+    text: str = yaml.safe_load(contract.read_text())["info"]["version"]
+    return [int(part) for part in text.split(".")]
+
+
+def raised(released: Path, current: Path) -> str:
+    """Which part of the version was raised."""
+    before, after = version(released), version(current)
+    if after < before:
+        sys.exit(f"info.version {after} is before the released {before}")
+    return "major" if after[0] > before[0] else "minor" if after[1] > before[1] else "none"
+
+
+def compare(released: Path, current: Path) -> None:
+    found = changes(released, current)
+    needed = max((name for name in LEVELS if found[name]), key=LEVELS.index, default="none")
+    for change in found["major"] + found["minor"]:
+        print(f"  {change}")
+    if LEVELS.index(raised(released, current)) < LEVELS.index(needed):
+        sys.exit(f"since {released} there are {needed} changes: API_VERSION needs the next {needed} version")
+    print(f"{current} may follow {released}")
+
+
+def main(current: Path, folder: Path) -> None:
+    released = sorted(folder.glob("*.yaml"), key=version)
+    if released:
+        compare(released[-1], current)
+    else:
+        print(f"{folder} holds no contract to compare with")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

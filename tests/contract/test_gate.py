@@ -1,0 +1,142 @@
+"""The gate lets through what a client survives, and nothing else."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import gate
+import pytest
+import yaml
+
+CONTRACT = Path(__file__).parents[2] / "openapi/openapi.yaml"
+Contract = dict[str, Any]
+
+
+def at(contract: Contract, *path: str) -> Any:
+    for name in path:
+        contract = contract[name]
+    return contract
+
+
+def without(*path: str) -> Callable[[Contract], None]:
+    def edit(contract: Contract) -> None:
+        *parents, name = path
+        parent = at(contract, *parents)
+        del parent[name]
+        if parents[-1] == "properties":
+            required = at(contract, *parents[:-1]).get("required", [])
+            required[:] = [field for field in required if field != name]
+
+    return edit
+
+
+def with_(value: object, *path: str) -> Callable[[Contract], None]:
+    def edit(contract: Contract) -> None:
+        *parents, name = path
+        at(contract, *parents)[name] = deepcopy(value)
+
+    return edit
+
+
+def moved(to: str, *path: str) -> Callable[[Contract], None]:
+    def edit(contract: Contract) -> None:
+        *parents, name = path
+        parent = at(contract, *parents)
+        parent[to] = parent.pop(name)
+
+    return edit
+
+
+def required(field: str, *path: str) -> Callable[[Contract], None]:
+    return lambda contract: at(contract, *path, "required").append(field)
+
+
+def optional(field: str, *path: str) -> Callable[[Contract], None]:
+    return lambda contract: at(contract, *path, "required").remove(field)
+
+
+def schema_renamed(contract: Contract) -> None:
+    renamed = yaml.safe_load(yaml.safe_dump(contract).replace("schemas/Host'", "schemas/Machine'"))
+    contract.clear()
+    contract.update(renamed)
+    moved("Machine", "components", "schemas", "Host")(contract)
+
+
+def path_parameter_renamed(contract: Contract) -> None:
+    item = contract["paths"].pop(SERVICE[1])
+    contract["paths"]["/v1/registration/{name}"] = item
+    for operation in item.values():
+        for parameter in operation["parameters"]:
+            if parameter["name"] == "service":
+                parameter["name"] = "name"
+
+
+SERVICE = ("paths", "/v1/registration/{service}")
+LIST = (*SERVICE, "get")
+REGISTER = (*SERVICE, "post")
+HOST = ("components", "schemas", "Host")
+REGISTRATION = ("components", "schemas", "HostRegistration")
+FIELD = {"type": "string"}
+ANSWER = {"description": "no", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ApiError"}}}}
+
+CASES = {
+    "nothing": ("none", lambda contract: None),
+    "better prose": ("none", with_("More of it", *LIST, "description")),
+    "another example": ("none", with_(9090, *HOST, "properties", "port", "example")),
+    "a new field in a request": ("minor", with_(FIELD, *REGISTRATION, "properties", "zone")),
+    "a new field in an answer": ("minor", with_(FIELD, *HOST, "properties", "zone")),
+    "a new refusal": ("minor", with_(ANSWER, *REGISTER, "responses", "409")),
+    "a new operation": ("minor", with_({"get": {"operationId": "x", "tags": ["Home"], "responses": {"200": ANSWER}}}, "paths", "/x")),
+    "a wider request": ("minor", with_(9000, *REGISTRATION, "properties", "revision", "maxLength")),
+    "a new field that must be sent": ("major", required("service_repo_name", *REGISTRATION)),
+    "a field that may no longer be sent": ("major", without(*REGISTRATION, "properties", "auto_ip")),
+    "a narrower request": ("major", with_(100, *REGISTRATION, "properties", "revision", "maxLength")),
+    "a wider answer": ("major", with_(100_000, *HOST, "properties", "port", "maximum")),
+    "a field gone from an answer": ("major", without(*HOST, "properties", "revision")),
+    "a field that may be left out of an answer": ("major", optional("revision", *HOST)),
+    "another type": ("major", with_(FIELD, *HOST, "properties", "port")),
+    "fields of an error of another type": ("major", with_(FIELD, "components", "schemas", "ApiError", "properties", "fields")),
+    "no operation": ("major", without(*REGISTER)),
+    "another success": ("major", moved("201", *REGISTER, "responses", "200")),
+    "no 304": ("major", without(*LIST, "responses", "304")),
+    "no ETag": ("major", without(*LIST, "responses", "200", "headers", "ETag")),
+    "another media type": ("major", moved("text/plain", *LIST, "responses", "200", "content", "application/json")),
+    "another name of an operation": ("major", with_("hosts", *LIST, "operationId")),
+    "another group": ("major", with_(["Health"], *LIST, "tags")),
+    "another name of a schema": ("major", schema_renamed),
+    "another name of a parameter": ("major", path_parameter_renamed),
+    "credentials that must be sent": ("major", with_([{"token": []}], "security")),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_asks_for_the_version_it_deserves(name: str, tmp_path: Path) -> None:
+    wanted, edit = CASES[name]
+    contract = yaml.safe_load(CONTRACT.read_text())
+    contract["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    released, current = tmp_path / "released.yaml", tmp_path / "current.yaml"
+    released.write_text(yaml.safe_dump(contract))
+    edit(contract)
+    current.write_text(yaml.safe_dump(contract))
+    found = gate.changes(released, current)
+    highest = [level for level in gate.LEVELS if found[level]][-1:] or ["none"]
+    assert highest == [wanted], found
+
+
+@pytest.mark.parametrize(
+    ("version", "passes"), [("1.2.3", False), ("1.2.4", False), ("1.3.0", False), ("2.0.0", True), ("0.9.0", False)]
+)
+def test_a_break_passes_with_the_next_major_version_alone(version: str, passes: bool, tmp_path: Path) -> None:
+    contract = yaml.safe_load(CONTRACT.read_text())
+    contract["info"]["version"] = "1.2.3"
+    released, current = tmp_path / "released.yaml", tmp_path / "current.yaml"
+    released.write_text(yaml.safe_dump(contract))
+    without(*REGISTER)(contract)
+    contract["info"]["version"] = version
+    current.write_text(yaml.safe_dump(contract))
+    if passes:
+        gate.compare(released, current)
+    else:
+        with pytest.raises(SystemExit):
+            gate.compare(released, current)
