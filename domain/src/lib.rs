@@ -11,6 +11,7 @@ mod host;
 mod lease;
 mod list;
 mod liveness;
+mod plain;
 mod registry;
 mod repository;
 mod sweep;

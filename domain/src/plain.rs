@@ -54,7 +54,10 @@ fn value(text: &str) -> Option<(&str, &str)> {
 fn integer(text: &str) -> Option<usize> {
     let sign = usize::from(text.starts_with('-'));
     let digits = &text.as_bytes()[sign..];
-    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let plain = (1..=15).contains(&count) && (count == 1 || digits[0] != b'0');
     plain.then_some(sign + count)
 }
@@ -83,11 +86,34 @@ mod tests {
     #[test]
     fn what_needs_a_closer_look_is_not_plain() {
         for text in [
-            "", "{", "{}", "[]", "1", "null", r#"{"a": 1"#, r#"{"a":1}"#, r#"{"a": 1,"b": 2}"#,
-            r#"{"a": 1, "a": 2}"#, r#"{"a": 1, }"#, r#"{"a": 01}"#, r#"{"a": 1.0}"#, r#"{"a": 1e2}"#,
-            r#"{"a": -}"#, r#"{"a": 1234567890123456}"#, r#"{"a": {}}"#, r#"{"a": []}"#,
-            r#"{"a": "\n"}"#, r#"{"a": "é"}"#, r#"{"é": 1}"#, r#"{"a": tru}"#, r#"{"a": 1} "#,
-            r#" {"a": 1}"#, r#"{"a": "b}"#, "{\"a\": \"\t\"}", "{\"a\": \"\u{7f}\"}", r#"{"a": 1}}"#,
+            "",
+            "{",
+            "{}",
+            "[]",
+            "1",
+            "null",
+            r#"{"a": 1"#,
+            r#"{"a":1}"#,
+            r#"{"a": 1,"b": 2}"#,
+            r#"{"a": 1, "a": 2}"#,
+            r#"{"a": 1, }"#,
+            r#"{"a": 01}"#,
+            r#"{"a": 1.0}"#,
+            r#"{"a": 1e2}"#,
+            r#"{"a": -}"#,
+            r#"{"a": 1234567890123456}"#,
+            r#"{"a": {}}"#,
+            r#"{"a": []}"#,
+            r#"{"a": "\n"}"#,
+            r#"{"a": "é"}"#,
+            r#"{"é": 1}"#,
+            r#"{"a": tru}"#,
+            r#"{"a": 1} "#,
+            r#" {"a": 1}"#,
+            r#"{"a": "b}"#,
+            "{\"a\": \"\t\"}",
+            "{\"a\": \"\u{7f}\"}",
+            r#"{"a": 1}}"#,
         ] {
             assert!(!is_plain(text, any), "{text}");
         }

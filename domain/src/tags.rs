@@ -1,11 +1,13 @@
 //! A host's tags: a JSON object of which five members have a meaning here and the rest is kept to the letter.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use crate::canonical::{self, Member};
+use crate::plain::is_plain;
 use crate::values::{InvalidValue, LoadBalancingWeight};
 
 /// The zone a host runs in.
@@ -18,6 +20,8 @@ pub const INSTANCE_ID: &str = "instance_id";
 pub const CANARY: &str = "canary";
 /// The host's share of traffic.
 pub const LOAD_BALANCING_WEIGHT: &str = "load_balancing_weight";
+
+const REQUIRED: [&str; 3] = [AZ, REGION, INSTANCE_ID];
 
 /// The tags of a host: a JSON object, kept as text.
 ///
@@ -41,6 +45,10 @@ impl Tags {
     /// Parses what a client sent. `az`, `region` and `instance_id` must be there; the five typed tags must be of their
     /// type and range; numbers must fit a double and strings hold no lone surrogate, or no reader could parse the list.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        if is_plain_and_complete(text) {
+            let (text, shown) = (text.into(), None);
+            return Ok(Self { text, shown });
+        }
         let members =
             members(text).map_err(|e| InvalidValue::new(format!("must be a JSON object: {e}")))?;
         let mut canonical = Vec::with_capacity(members.len());
@@ -50,7 +58,7 @@ impl Tags {
                 .map_err(|e| InvalidValue::new(format!("{e} in the tag {key:?}")))?;
             canonical.push((key.as_str(), value));
         }
-        for required in [AZ, REGION, INSTANCE_ID] {
+        for required in REQUIRED {
             if !canonical.iter().any(|(key, _)| *key == required) {
                 return Err(InvalidValue::new(format!(
                     "must have a string as the tag {required:?}"
@@ -65,10 +73,14 @@ impl Tags {
     /// Reads what a store holds; `None` when it is no JSON object. A documented tag of a wrong type, or one that no
     /// JSON reader would accept, is kept in the text but not shown (liveness rule 8).
     pub fn from_stored(text: &str) -> Option<Self> {
+        if is_plain(text, fits_documented) {
+            let (text, shown) = (text.into(), None);
+            return Some(Self { text, shown });
+        }
         let members = members(text).ok()?;
         let showable: Vec<Member<'_>> = members
             .iter()
-            .filter(|(key, value)| check_documented(key, value.get()).is_ok())
+            .filter(|(key, value)| fits_documented(key, value.get()))
             .filter_map(|(key, value)| {
                 Some((key.as_str(), canonical::value(value, Self::MAX_DEPTH).ok()?))
             })
@@ -225,27 +237,41 @@ fn members(text: &str) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
     Ok(members)
 }
 
+/// Whether a client's tags are canonical already and keep every rule.
+fn is_plain_and_complete(text: &str) -> bool {
+    let required = Cell::new(0);
+    let fits = |key: &str, json: &str| {
+        required.set(required.get() + usize::from(REQUIRED.contains(&key)));
+        fits_documented(key, json)
+    };
+    text.len() <= Tags::MAX_BYTES && is_plain(text, fits) && required.get() == REQUIRED.len()
+}
+
 fn check_documented(key: &str, json: &str) -> Result<(), InvalidValue> {
-    let (ok, wanted) = match key {
-        AZ | REGION | INSTANCE_ID => (json.starts_with('"'), "a string".to_owned()),
-        CANARY => (matches!(json, "true" | "false"), "true or false".to_owned()),
-        LOAD_BALANCING_WEIGHT => {
-            let digits = json.bytes().all(|b| b.is_ascii_digit());
-            let (min, max) = (LoadBalancingWeight::MIN, LoadBalancingWeight::MAX);
-            (
-                digits && LoadBalancingWeight::parse(json).is_ok(),
-                format!("an integer from {min} to {max}"),
-            )
-        }
-        _ => return Ok(()),
+    if fits_documented(key, json) {
+        return Ok(());
+    }
+    let (min, max) = (LoadBalancingWeight::MIN, LoadBalancingWeight::MAX);
+    let wanted = match key {
+        CANARY => "true or false".to_owned(),
+        LOAD_BALANCING_WEIGHT => format!("an integer from {min} to {max}"),
+        _ => "a string".to_owned(),
     };
     let got: String = json.chars().take(64).collect();
-    if ok {
-        Ok(())
-    } else {
-        Err(InvalidValue::new(format!(
-            "must have {wanted} as the tag {key:?}, got {got}"
-        )))
+    Err(InvalidValue::new(format!(
+        "must have {wanted} as the tag {key:?}, got {got}"
+    )))
+}
+
+/// Whether a tag is of the type and range that it is documented with, if it is.
+fn fits_documented(key: &str, json: &str) -> bool {
+    match key {
+        AZ | REGION | INSTANCE_ID => json.starts_with('"'),
+        CANARY => matches!(json, "true" | "false"),
+        LOAD_BALANCING_WEIGHT => {
+            json.bytes().all(|b| b.is_ascii_digit()) && LoadBalancingWeight::parse(json).is_ok()
+        }
+        _ => true,
     }
 }
 

@@ -1,0 +1,229 @@
+//! When a host is expired (liveness rules 1 to 4 and 12).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::node::{Node, TICK, ip, ips, liveness};
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use discovery_domain::{Clock, Host, LeaseClock, Row};
+use discovery_testkit::ManualClock;
+use discovery_testkit::hosts::{self, HOST_TTL, key};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn rule_1_a_host_is_expired_when_its_age_is_strictly_greater_than_the_ttl() {
+    let node = Node::new();
+    node.register("web", &ip(1)).await;
+    node.pass(HOST_TTL);
+    assert_eq!(node.listed("web").await, ips([1]));
+    node.pass(TICK);
+    assert_eq!(node.listed("web").await, ips([]));
+    assert_eq!(node.sweep().await, ips([1]));
+}
+
+#[tokio::test]
+async fn rule_2_a_check_in_makes_the_age_zero() {
+    let node = Node::new();
+    for _ in 0..5 {
+        node.register("web", &ip(1)).await;
+        node.pass(HOST_TTL);
+        assert_eq!(node.listed("web").await, ips([1]));
+    }
+    node.pass(TICK);
+    assert_eq!(node.listed("web").await, ips([]));
+}
+
+#[tokio::test]
+async fn rule_2_a_jump_of_the_wall_clock_expires_no_host_and_keeps_none_for_ever() {
+    for jump in [
+        TimeDelta::hours(1),
+        TimeDelta::hours(-1),
+        TimeDelta::days(3650),
+    ] {
+        let node = Node::new();
+        node.register("web", &ip(1)).await;
+        node.clock.jump(jump);
+        assert_eq!(node.listed("web").await, ips([1]), "{jump}");
+        node.register("web", &ip(2)).await;
+        node.clock.jump(-jump);
+        node.pass(HOST_TTL);
+        assert_eq!(node.listed("web").await, ips([1, 2]), "{jump}");
+        node.pass(TICK);
+        assert_eq!(node.listed("web").await, ips([]), "{jump}");
+    }
+}
+
+/// A clock of a node that has just started, and the moment it did.
+fn started() -> (Arc<ManualClock>, LeaseClock, DateTime<Utc>) {
+    let clock = ManualClock::new();
+    let lease = LeaseClock::new(clock.clone());
+    let now = clock.wall();
+    (clock, lease, now)
+}
+
+fn age(lease: &LeaseClock, last_check_in: DateTime<Utc>) -> Duration {
+    let first_sight = lease.first_sight(last_check_in);
+    lease.instant().since(first_sight)
+}
+
+#[test]
+fn rule_2_a_row_is_as_old_at_first_sight_as_its_check_in_says() {
+    let (_, lease, now) = started();
+    for seconds in [0, 1, 59, 3600] {
+        let age = age(&lease, now - TimeDelta::seconds(seconds));
+        assert_eq!(
+            age.as_secs(),
+            u64::try_from(seconds).expect("a small number")
+        );
+    }
+}
+
+#[test]
+fn rule_2_a_check_in_in_the_future_counts_as_one_of_now() {
+    let (clock, lease, now) = started();
+    let first_sight = lease.first_sight(now + TimeDelta::days(3650));
+    assert_eq!(first_sight, lease.instant());
+    clock.advance_proving(&lease, HOST_TTL);
+    assert_eq!(lease.instant().since(first_sight), HOST_TTL);
+}
+
+#[test]
+fn rule_3_time_without_a_proof_counts_as_five_seconds_at_most() {
+    let (clock, lease, _) = started();
+    let began = lease.instant();
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(lease.instant().since(began).as_secs(), 3);
+    clock.advance(3 * HOUR);
+    assert_eq!(lease.instant().since(began).as_secs(), 5);
+    lease.prove();
+    assert_eq!(lease.instant().since(began).as_secs(), 5);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(lease.instant().since(began).as_secs(), 7);
+}
+
+#[test]
+fn rule_3_time_between_frequent_proofs_counts_in_full() {
+    let (clock, lease, _) = started();
+    let began = lease.instant();
+    clock.advance_proving(&lease, 3 * HOUR);
+    assert_eq!(lease.instant().since(began), 3 * HOUR);
+}
+
+#[tokio::test]
+async fn rule_3_an_outage_of_the_store_expires_nobody() {
+    let node = Node::new();
+    node.register("web", &ip(1)).await;
+    node.pass(HOST_TTL / 2);
+    node.store.fails.store(true, Ordering::Relaxed);
+    for _ in 0..1000 {
+        node.clock.advance(Duration::from_secs(11));
+        node.registry.prove().await.expect_err("the store fails");
+    }
+    node.store.fails.store(false, Ordering::Relaxed);
+    node.registry.prove().await.expect("the store is back");
+    assert_eq!(node.listed("web").await, ips([1]));
+    node.pass(HOST_TTL / 2);
+    assert_eq!(node.listed("web").await, ips([]));
+}
+
+#[tokio::test]
+async fn rule_3_every_acknowledged_write_is_a_proof() {
+    let node = Node::new();
+    for _ in 0..10 {
+        node.clock.advance(Duration::from_secs(4));
+        node.register("web", &ip(1)).await;
+        assert_eq!(node.lease.since_proof(), Duration::ZERO);
+    }
+    node.clock.advance(Duration::from_secs(4));
+    let host = key("web", &ip(1));
+    node.registry
+        .set_weight(&host, hosts::weight(5))
+        .await
+        .expect("a weight is set");
+    assert_eq!(node.lease.since_proof(), Duration::ZERO);
+    node.clock.advance(Duration::from_secs(4));
+    node.registry
+        .deregister(&host)
+        .await
+        .expect("the host is there");
+    assert_eq!(node.lease.since_proof(), Duration::ZERO);
+}
+
+#[test]
+fn rule_4_time_between_the_last_proof_and_the_start_ages_nobody() {
+    let (_, lease, now) = started();
+    lease.remember_proof(now - TimeDelta::hours(3));
+    let last_check_in = now - TimeDelta::hours(3) - TimeDelta::seconds(40);
+    assert_eq!(age(&lease, last_check_in), Duration::from_secs(40));
+}
+
+#[test]
+fn rule_4_where_nothing_is_remembered_there_was_no_outage() {
+    let (_, lease, now) = started();
+    assert_eq!(age(&lease, now - TimeDelta::hours(3)), 3 * HOUR);
+}
+
+#[test]
+fn rule_4_a_later_check_in_shortens_the_outage_it_disproves() {
+    let (_, lease, now) = started();
+    lease.remember_proof(now - TimeDelta::hours(3));
+    assert_eq!(age(&lease, now - TimeDelta::hours(1)), Duration::ZERO);
+    assert_eq!(age(&lease, now - TimeDelta::hours(4)), 3 * HOUR);
+}
+
+#[test]
+fn rule_4_what_is_proved_after_the_start_shortens_no_outage() {
+    let (clock, lease, now) = started();
+    lease.remember_proof(now - TimeDelta::hours(3));
+    clock.advance_proving(&lease, Duration::from_mins(1));
+    lease.remember_proof(clock.wall());
+    let age = age(&lease, now - TimeDelta::hours(3));
+    assert_eq!(age, Duration::from_mins(1));
+}
+
+#[test]
+fn rule_4_a_row_older_than_seven_ttls_is_listed_by_no_guard() {
+    let (_, lease, now) = started();
+    let rows: Vec<Row> = (0..10)
+        .map(|number| {
+            let registration = hosts::registration("web", &ip(number));
+            let last_check_in = now - HOST_TTL * 7 - TICK * (number % 2);
+            let host = Host {
+                key: registration.key,
+                service_repo_name: registration.service_repo_name,
+                port: registration.port,
+                revision: registration.revision,
+                last_check_in,
+                tags: registration.tags,
+            };
+            let renewed = lease.first_sight(last_check_in);
+            let host = Arc::new(host);
+            Row { host, renewed }
+        })
+        .collect();
+    let listing = liveness().judge(&rows, lease.instant());
+    let listed = listing
+        .hosts
+        .iter()
+        .map(|host| host.key.address().to_string());
+    assert_eq!(listed.collect::<Vec<_>>(), ips([0, 2, 4]));
+    let dead = liveness().judge(&rows, lease.instant() + TICK);
+    assert!(dead.hosts.is_empty());
+    assert_eq!(dead.expired.len(), 10);
+}
+
+#[tokio::test]
+async fn rule_12_times_are_cut_to_microseconds() {
+    let node = Node::new();
+    node.clock.advance(Duration::from_nanos(999));
+    let wall = node.clock.wall();
+    let row = node.register("web", &ip(1)).await;
+    assert_ne!(wall.nanosecond() % 1000, 0);
+    assert_eq!(
+        row.host.last_check_in,
+        wall.with_nanosecond(wall.nanosecond() / 1000 * 1000)
+            .expect("a time")
+    );
+}

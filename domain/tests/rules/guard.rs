@@ -1,0 +1,212 @@
+//! The guard against mass expiry (liveness rules 13 and 14).
+
+use std::time::Duration;
+
+use crate::node::{Node, TICK, ip, ips, liveness};
+use discovery_domain::Liveness;
+use discovery_testkit::hosts::{HOST_TTL, key, service};
+
+/// A node with that many hosts in "web", of which those from `live` on are silent until they are expired.
+async fn with_silent(all: u32, live: u32) -> Node {
+    let node = Node::new();
+    node.register_many("web", 0..all).await;
+    node.pass(HOST_TTL / 2);
+    node.register_many("web", 0..live).await;
+    node.pass(HOST_TTL / 2 + TICK);
+    node
+}
+
+#[tokio::test]
+async fn rule_13_expiry_alone_never_takes_more_than_half_of_a_service() {
+    let node = with_silent(50, 10).await;
+    let listed = node.listed("web").await;
+    assert_eq!(listed, ips((0..10).chain(35..50)));
+    assert_eq!(node.registry.guarded(), [(service("web"), 15)]);
+}
+
+#[tokio::test]
+async fn rule_13_half_of_an_odd_number_is_rounded_up() {
+    let node = with_silent(5, 0).await;
+    assert_eq!(node.listed("web").await, ips([2, 3, 4]));
+}
+
+#[tokio::test]
+async fn rule_13_the_most_recently_seen_hosts_stay() {
+    let node = Node::new();
+    for number in [3, 1, 5, 0, 4, 2] {
+        node.pass(TICK);
+        node.register("web", &ip(number)).await;
+    }
+    node.pass(HOST_TTL * 2);
+    assert_eq!(node.listed("web").await, ips([0, 2, 4]));
+}
+
+#[tokio::test]
+async fn rule_13_a_service_of_up_to_four_hosts_is_not_guarded() {
+    for all in 1..=4 {
+        let node = with_silent(all, 0).await;
+        assert_eq!(node.listed("web").await, ips([]), "{all} hosts");
+        assert_eq!(node.sweep().await.len(), all as usize);
+    }
+}
+
+#[tokio::test]
+async fn rule_13_a_minority_leaves_normally() {
+    let node = with_silent(10, 7).await;
+    assert_eq!(node.listed("web").await, ips(0..7));
+    assert_eq!(node.sweep().await, ips(7..10));
+    assert_eq!(node.stored("web").await, ips(0..7));
+}
+
+#[tokio::test]
+async fn rule_13_exactly_half_leaves_normally_and_one_more_does_not() {
+    let node = with_silent(10, 5).await;
+    assert_eq!(node.listed("web").await, ips(0..5));
+    let node = with_silent(10, 4).await;
+    assert_eq!(node.listed("web").await, ips((0..4).chain([9])));
+}
+
+#[tokio::test]
+async fn rule_13_no_expired_row_of_a_guarded_service_is_swept() {
+    let node = with_silent(10, 2).await;
+    for _ in 0..5 {
+        assert_eq!(node.sweep().await, ips([]));
+        node.pass(HOST_TTL);
+    }
+    assert_eq!(node.stored("web").await.len(), 10);
+}
+
+#[tokio::test]
+async fn rule_13_a_list_never_halves_twice() {
+    let node = with_silent(50, 10).await;
+    assert_eq!(node.listed("web").await.len(), 25);
+    for _ in 0..5 {
+        node.pass(HOST_TTL / 2);
+        node.register_many("web", 0..10).await;
+        node.sweep().await;
+        assert_eq!(node.listed("web").await, ips((0..10).chain(35..50)));
+    }
+}
+
+#[tokio::test]
+async fn rule_13_the_list_is_the_same_for_whoever_judges_the_rows() {
+    let node = with_silent(40, 11).await;
+    let reading = node
+        .store
+        .inner
+        .hosts_of(&service("web"), node.lease.instant())
+        .await;
+    let rows = reading.expect("the rows are read").list.rows().to_vec();
+    let listed = node.listed("web").await;
+    let mut reversed = rows.clone();
+    reversed.reverse();
+    for rows in [rows, reversed] {
+        let listing = liveness().judge(&rows, node.lease.instant());
+        let mut judged: Vec<_> = listing
+            .hosts
+            .iter()
+            .map(|host| host.key.address())
+            .collect();
+        judged.sort();
+        let judged: Vec<_> = judged.iter().map(ToString::to_string).collect();
+        assert_eq!(judged, listed);
+    }
+}
+
+#[tokio::test]
+async fn rule_13_a_setting_of_zero_turns_the_guard_off() {
+    let node = Node::with(Liveness {
+        guard_minimum_live: 0.0,
+        ..liveness()
+    });
+    node.register_many("web", 0..50).await;
+    node.pass(HOST_TTL + TICK);
+    assert_eq!(node.listed("web").await, ips([]));
+    assert_eq!(node.sweep().await.len(), 50);
+}
+
+#[tokio::test]
+async fn rule_13_the_list_of_a_repo_shows_the_hosts_that_the_guard_keeps() {
+    let node = with_silent(10, 2).await;
+    assert_eq!(
+        node.listed_of_repo("web-repo").await,
+        node.listed("web").await
+    );
+}
+
+#[tokio::test]
+async fn rule_14_it_ends_when_enough_hosts_check_in_again() {
+    let node = with_silent(10, 0).await;
+    assert_eq!(node.listed("web").await, ips(5..10));
+    node.register_many("web", 0..4).await;
+    assert_eq!(node.listed("web").await, ips((0..4).chain([9])));
+    node.register_many("web", 4..5).await;
+    assert_eq!(node.listed("web").await, ips(0..5));
+    assert_eq!(node.registry.guarded(), []);
+    assert_eq!(node.sweep().await, ips(5..10));
+}
+
+#[tokio::test]
+async fn rule_14_it_ends_when_the_rows_are_dead() {
+    let node = with_silent(10, 0).await;
+    node.pass(HOST_TTL * 5);
+    assert_eq!(node.listed("web").await.len(), 5);
+    node.pass(HOST_TTL * 2);
+    assert_eq!(node.listed("web").await, ips([]));
+    assert_eq!(node.sweep().await.len(), 10);
+}
+
+#[tokio::test]
+async fn rule_14_it_ends_when_an_operator_releases_it() {
+    let node = with_silent(10, 2).await;
+    assert_eq!(node.listed("web").await.len(), 5);
+    let released = node.registry.release_guard(&service("web"), None).await;
+    let released = released.expect("the guard is released");
+    assert_eq!((released.removed.len(), released.guarded), (8, 0));
+    assert_eq!(node.listed("web").await, ips(0..2));
+    assert_eq!(node.stored("web").await, ips(0..2));
+    assert_eq!(node.registry.guarded(), []);
+}
+
+#[tokio::test]
+async fn rule_14_an_explicit_delete_always_applies() {
+    let node = with_silent(10, 0).await;
+    for number in (0..10).rev() {
+        let deleted = node.registry.deregister(&key("web", &ip(number))).await;
+        deleted.expect("the host is there");
+        assert!(!node.listed("web").await.contains(&ip(number)));
+    }
+    assert_eq!(node.stored("web").await, ips([]));
+    assert_eq!(node.registry.guarded(), []);
+}
+
+#[tokio::test]
+async fn rule_14_a_service_scaled_down_without_delete_keeps_dead_hosts_for_six_ttls_more() {
+    let node = with_silent(100, 10).await;
+    let beat = async |ttls: u32| {
+        for _ in 0..ttls * 2 {
+            node.register_many("web", 0..10).await;
+            node.pass(HOST_TTL / 2);
+        }
+    };
+    assert_eq!(node.listed("web").await.len(), 50);
+    beat(5).await;
+    assert_eq!(node.listed("web").await.len(), 50);
+    beat(2).await;
+    assert_eq!(node.listed("web").await, ips(0..10));
+    node.sweep().await;
+    assert_eq!(node.stored("web").await, ips(0..10));
+}
+
+#[tokio::test]
+async fn hosts_that_all_fall_silent_and_return_are_never_fewer_than_half() {
+    let node = Node::new();
+    node.register_many("web", 0..2000).await;
+    node.pass(HOST_TTL + Duration::from_secs(1));
+    assert_eq!(node.listed("web").await.len(), 1000);
+    for start in (0..2000).step_by(500) {
+        node.register_many("web", start..start + 500).await;
+        assert!(node.listed("web").await.len() >= 1000);
+    }
+    assert_eq!(node.listed("web").await.len(), 2000);
+}

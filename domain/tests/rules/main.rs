@@ -1,0 +1,6 @@
+//! The rules by which hosts are listed, and what may be done to them: one test a sentence.
+
+mod ages;
+mod guard;
+mod node;
+mod registry;
