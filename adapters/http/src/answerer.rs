@@ -66,7 +66,7 @@ impl Backend {
                 None => self.documented(operation, request).await,
             },
             Answerer::Page(page) => page.response(request.headers()).await,
-            Answerer::Scrape => scrape(&self.metrics),
+            Answerer::Scrape => scrape(request.headers(), &self.metrics),
         }
     }
 

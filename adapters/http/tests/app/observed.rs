@@ -134,10 +134,33 @@ async fn metrics_do_not_grow_with_services() {
     assert_eq!(ask(2, 50).await, few);
 }
 
+#[tokio::test]
+async fn metrics_are_written_in_the_format_that_is_asked_for() {
+    let server = Server::new();
+    server.get("/healthcheck").await;
+    let older = metrics(&server).await;
+    let counter = "# HELP discovery_http_requests_total Requests answered, by operation and status.\n\
+        # TYPE discovery_http_requests_total counter\n\
+        discovery_http_requests_total{operation=\"checkHealth\",status=\"200\"} 1\n";
+    assert!(older.contains(counter), "{older}");
+    assert!(older.contains("# TYPE discovery_http_request_duration_seconds histogram\n"));
+    assert!(!older.contains("EOF"));
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5";
+    let open = server.ask("GET", "/metrics", &[("accept", accept)]).await;
+    assert!(
+        open.header("content-type")
+            .starts_with("application/openmetrics-text; version=1.0.0")
+    );
+    assert!(
+        open.text()
+            .contains("# TYPE discovery_http_requests counter\n")
+    );
+    assert!(open.text().ends_with("# EOF\n"));
+}
+
 async fn metrics(server: &Server) -> String {
     let answer = server.get("/metrics").await;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
     assert_eq!(answer.header("content-type"), kind);
-    assert!(answer.text().ends_with("# EOF\n"));
     answer.text().to_owned()
 }
