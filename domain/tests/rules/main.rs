@@ -4,3 +4,5 @@ mod ages;
 mod guard;
 mod node;
 mod registry;
+mod tags;
+mod values;
