@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{Clock, LeaseClock, Liveness, Registry};
+use discovery_domain::{Clock, History, LeaseClock, Liveness, Registry};
 use discovery_http::{
     App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api,
 };
@@ -46,6 +46,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     let signals = Signals::catch()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let lease = Arc::new(LeaseClock::new(Arc::clone(&clock)));
+    let history = Arc::new(History::new(settings.history_events));
     let mut around = Surroundings {
         settings,
         lease: &lease,
@@ -54,7 +55,8 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     };
     let storage = Storage::open(&mut around).await?;
     let repository = Arc::clone(&storage.repository);
-    let registry = Arc::new(Registry::new(repository, lease, liveness(settings)));
+    let registry = Registry::new(repository, lease, liveness(settings));
+    let registry = Arc::new(registry.remembering(history));
     let health = Arc::new(Health::default());
     if storage
         .saved_lists
@@ -131,6 +133,7 @@ fn app(
             trusted_proxies: settings.auto_ip_trusted_proxies.0.clone(),
         },
         body_timeout: BODY_PATIENCE,
+        admin_api: settings.admin_api,
     };
     let operations = api(
         Arc::clone(registry),

@@ -71,6 +71,10 @@ settings! {
     auto_ip_trusted_proxies: Networks = "any", "any, none or networks like 10.0.0.0/8,fd00::/8";
     /// The most connections at a time; one more is answered 503. Never more than the open files allowed.
     max_connections: usize = "16384", "an integer", 1 to 1_000_000;
+    /// The most events that this node remembers of what happened to hosts; 0 remembers none.
+    history_events: usize = "10000", "an integer", 0 to 1_000_000;
+    /// Whether the operations of operators, like ending a guard, can be called: anybody who reaches the port can.
+    admin_api: bool = "false", "true or false";
     /// Seconds for which the node goes on serving after it was told to stop, with /readyz answering 503, so that load
     /// balancers turn away first.
     shutdown_delay: u64 = "0", "whole seconds", 0 to 600;

@@ -38,6 +38,7 @@ impl Serving {
             environment: "production".into(),
             auto_ip: AutoIp::default(),
             body_timeout: Duration::from_secs(10),
+            admin_api: false,
         };
         let health = Arc::new(Health::default());
         let operations = api(Arc::clone(registry), Arc::clone(&lists), health, settings);

@@ -50,11 +50,15 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
 /// Quotes a time, which many readers of YAML would otherwise not take for text.
 fn with_quoted_time(line: &str) -> String {
     match line.split_once(": ") {
-        Some((name, text)) if text.starts_with("20") && text.ends_with("+00:00") => {
+        Some((name, text)) if text.starts_with("20") && is_time(text) => {
             format!("{name}: '{text}'\n")
         }
         _ => format!("{line}\n"),
     }
+}
+
+fn is_time(text: &str) -> bool {
+    text.ends_with("+00:00") || text.ends_with('Z')
 }
 
 /// The operations without anything behind them.

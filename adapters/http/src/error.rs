@@ -61,6 +61,13 @@ impl Invalid {
     }
 }
 
+impl Invalid {
+    /// Unwraps what was made of several fields, or notes what is wrong with them.
+    pub(crate) fn join<T>(&mut self, value: Result<T, Self>) -> Option<T> {
+        value.map_err(|wrong| self.0.extend(wrong.0)).ok()
+    }
+}
+
 impl From<Invalid> for Error {
     fn from(Invalid(fields): Invalid) -> Self {
         let said: Vec<String> = fields
@@ -180,6 +187,36 @@ refused! {
         404 NotFound => "There is no such host",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
+    }
+}
+
+refused! {
+    /// Why a guard is not released
+    ReleaseRefused {
+        400 => "The service in the path is not valid",
+        503 => "The store does not answer in time, and some hosts may be removed already: send the request again",
+        403 Off => "The operations of operators are off at this node: its setting `ADMIN_API` is not true",
+    }
+}
+
+impl ReleaseRefused {
+    pub(crate) fn off() -> Self {
+        let wrong = "the operations of operators are off at this node, start it with ADMIN_API=true to have them";
+        Self::Off(Json(Error::new(wrong)))
+    }
+}
+
+/// Why there is no history
+#[derive(ApiResponse)]
+pub(crate) enum HistoryRefused {
+    /// The service, the address or the limit is not valid, `fields` says which
+    #[oai(status = 400)]
+    BadRequest(Json<Error>),
+}
+
+impl From<Invalid> for HistoryRefused {
+    fn from(invalid: Invalid) -> Self {
+        Self::BadRequest(Json(invalid.into()))
     }
 }
 

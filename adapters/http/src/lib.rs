@@ -1,5 +1,6 @@
 //! The REST API and its contract.
 
+mod admin;
 mod answerer;
 mod app;
 mod auto_ip;
@@ -10,6 +11,7 @@ mod docs;
 mod error;
 mod fields;
 mod health;
+mod history;
 mod home;
 mod host_json;
 mod json;
@@ -53,7 +55,9 @@ pub use panics::log_panics;
 pub use render::{ListRenderer, Rendered, Subject};
 pub use request_id::{RequestId, X_REQUEST_ID};
 
+use admin::AdminApi;
 use health::HealthApi;
+use history::HistoryApi;
 use home::HomeApi;
 use load_balancing::LoadBalancingApi;
 use registration::RegistrationApi;
@@ -67,10 +71,19 @@ pub struct HttpSettings {
     pub auto_ip: AutoIp,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
+    /// Whether operators may do what needs no authentication yet and should.
+    pub admin_api: bool,
 }
 
 /// Every documented operation.
-type Operations = (RegistrationApi, LoadBalancingApi, HealthApi, HomeApi);
+type Operations = (
+    RegistrationApi,
+    LoadBalancingApi,
+    HistoryApi,
+    HealthApi,
+    AdminApi,
+    HomeApi,
+);
 
 /// The documented operations on a registry.
 pub fn api(
@@ -89,6 +102,13 @@ pub fn api(
         registry: Arc::clone(&registry),
         settings: Arc::clone(&settings),
     };
+    let history = HistoryApi {
+        registry: Arc::clone(&registry),
+    };
+    let admin = AdminApi {
+        registry: Arc::clone(&registry),
+        settings: Arc::clone(&settings),
+    };
     let health = HealthApi {
         registry: Arc::clone(&registry),
         health,
@@ -96,7 +116,9 @@ pub fn api(
     contract::described((
         registration,
         load_balancing,
+        history,
         health,
+        admin,
         HomeApi { registry, settings },
     ))
     .into_endpoint()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use discovery_domain::{
-    HostAddress, HostError, HostKey, LoadBalancingWeight, Registry, ServiceName,
+    Happening, HostAddress, HostError, HostKey, LoadBalancingWeight, Registry, ServiceName,
 };
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -12,6 +12,7 @@ use crate::HttpSettings;
 use crate::body::Sent;
 use crate::error::{HostWeightRefused, Invalid, ServiceWeightRefused};
 use crate::fields::{Fields, required};
+use crate::history::remember;
 use crate::model::Weight;
 use crate::schema::{AddressText, ServiceInPath};
 use crate::tags::Tag;
@@ -53,6 +54,13 @@ impl LoadBalancingApi {
             .registry
             .set_weight_of_service(&service, weight)
             .await?;
+        for change in &changes {
+            remember(
+                &self.registry,
+                &change.row.host.key,
+                Happening::WeightSet(weight),
+            );
+        }
         tracing::info!(%service, %weight, hosts = changes.len(), "weight set");
         Ok(WeightSet::Set)
     }
@@ -77,9 +85,9 @@ impl LoadBalancingApi {
         let fields = body.fields(self.settings.body_timeout).await?;
         let (weight, service) = weight_and_service(&fields, &service.0.0)?;
         let ip = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
-        self.registry
-            .set_weight(&HostKey::new(service.clone(), ip), weight)
-            .await?;
+        let host = HostKey::new(service.clone(), ip);
+        self.registry.set_weight(&host, weight).await?;
+        remember(&self.registry, &host, Happening::WeightSet(weight));
         tracing::info!(%service, %ip, %weight, "weight set");
         Ok(WeightSet::Set)
     }

@@ -4,7 +4,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use crate::schema::{
-    AddressText, CheckInText, Count, Env, HostTags, PortNumber, RegistrationTags, RepoText,
+    AddressText, CheckInText, Count, Env, HostTags, Moment, PortNumber, RegistrationTags, RepoText,
     RevisionText, ServiceText, WeightNumber,
 };
 
@@ -122,6 +122,84 @@ pub(crate) struct GuardedService {
     pub(crate) service: String,
     /// How many of the hosts on its list are expired
     pub(crate) hosts: Count,
+}
+
+/// What happened to the hosts of a service, or to one of them, as far as this node has seen it
+#[derive(Serialize, Object)]
+pub(crate) struct History {
+    /// The service that was asked for
+    pub(crate) service: ServiceText,
+    /// The host that was asked for; absent where all are
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ip_address: Option<AddressText>,
+    /// What happened, the latest first; empty if nothing is remembered
+    pub(crate) events: Vec<HostEvent>,
+}
+
+/// Something that happened to a host
+#[derive(Serialize, Object)]
+pub(crate) struct HostEvent {
+    /// When, by the clock of this node; RFC 3339 in UTC with microseconds, unlike the times of check-ins
+    pub(crate) at: Moment,
+    /// To which host of the service
+    pub(crate) ip_address: AddressText,
+    pub(crate) event: EventKind,
+    /// The `X-Request-Id` of the request that did it; absent where the node did it by itself
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<String>,
+    /// The weight that was set; there with `weight_set` only
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load_balancing_weight: Option<WeightNumber>,
+    /// For how many seconds the host had not checked in, not counting time in which nobody could; there with
+    /// `expired` and `unlisted` only
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) silent_seconds: Option<Count>,
+    /// What is wrong with the stored row; there with `unreadable` only
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// What can happen to a host; mere heartbeats are not among it. `registered`: it appeared. `changed`: it checked in with
+/// other fields or tags. `weight_set`: its weight was set. `deregistered`: a request removed it. `expired`: it was removed
+/// because it had not checked in for longer than the time to live. `guarded`: that time has passed, and the guard against
+/// mass expiry keeps it listed. `unlisted`: that time has passed, and the guard keeps others of its service listed in its
+/// place. `returned`: it checked in again after that. `released`: an operator ended the guard, which removed it.
+/// `unreadable`: its stored row can't be read, so it is on no list
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Enum)]
+#[oai(rename = "HostEventKind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EventKind {
+    /// It appeared
+    Registered,
+    /// It checked in with other fields or tags
+    Changed,
+    /// Its weight was set
+    WeightSet,
+    /// A request removed it
+    Deregistered,
+    /// It was removed because it was silent
+    Expired,
+    /// It is silent, and listed all the same
+    Guarded,
+    /// It is silent, and others are listed in its place
+    Unlisted,
+    /// It checked in again
+    Returned,
+    /// An operator ended the guard, which removed it
+    Released,
+    /// Its row can't be read
+    Unreadable,
+}
+
+/// What came of ending a guard
+#[derive(Serialize, Object)]
+pub(crate) struct GuardRelease {
+    /// The service
+    pub(crate) service: ServiceText,
+    /// How many expired hosts this request has removed, listed ones and others
+    pub(crate) released: Count,
+    /// How many expired hosts are still on the list; send the request again until there are none
+    pub(crate) guarded: Count,
 }
 
 /// What this server is and where to go from here

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use discovery_domain::{
-    Change, HostAddress, HostKey, Port, Registration, Registry, Revision, ServiceName,
+    Change, Happening, HostAddress, HostKey, Port, Registration, Registry, Revision, ServiceName,
     ServiceRepoName, Tags,
 };
 use poem::http::HeaderMap;
@@ -15,6 +15,7 @@ use crate::auto_ip::{AutoIp, Caller};
 use crate::body::Sent;
 use crate::error::{DeregisterRefused, Invalid, ListRefused, RegisterRefused};
 use crate::fields::{Fields, required};
+use crate::history::remember;
 use crate::json::Json;
 use crate::list_answer::ListAnswer;
 use crate::lists::Lists;
@@ -92,7 +93,7 @@ impl RegistrationApi {
     ) -> Result<Registered, RegisterRefused> {
         let fields = body.fields(self.settings.body_timeout).await?;
         let registration = registration(&service.0.0, &fields, &self.settings.auto_ip, &caller)?;
-        log_registered(&self.registry.register(registration).await?);
+        note_check_in(&self.registry, &self.registry.register(registration).await?);
         Ok(Registered::Registered(Json(Acknowledgement {})))
     }
 
@@ -137,6 +138,7 @@ impl RegistrationApi {
     ) -> Result<Deregistered, DeregisterRefused> {
         let host = host_key(&service.0.0, &ip_address.0.0)?;
         self.registry.deregister(&host).await?;
+        remember(&self.registry, &host, Happening::Deregistered);
         tracing::info!(service = %host.service(), ip = %host.address(), "host deregistered");
         Ok(Deregistered::Deregistered(Json(Acknowledgement {})))
     }
@@ -204,7 +206,7 @@ fn address(
 }
 
 /// The host that a path names.
-fn host_key(service: &str, address: &str) -> Result<HostKey, Invalid> {
+pub(crate) fn host_key(service: &str, address: &str) -> Result<HostKey, Invalid> {
     let mut wrong = Invalid::default();
     let service = wrong.check("service", ServiceName::parse(service));
     let address = wrong.check("ip_address", HostAddress::parse(address));
@@ -214,15 +216,18 @@ fn host_key(service: &str, address: &str) -> Result<HostKey, Invalid> {
     }
 }
 
-/// Logs what changed about a host; a mere heartbeat is no news.
-fn log_registered(change: &Change) {
-    let host = &change.row.host;
-    let (service, ip) = (host.key.service(), host.key.address());
-    match &change.previous {
-        Some(previous) if previous.host.differs_only_in_check_in(host) => {
-            tracing::debug!(%service, %ip, "host checked in");
-        }
-        Some(_) => tracing::info!(%service, %ip, "host changed"),
-        None => tracing::info!(%service, %ip, "host registered"),
+/// Logs and remembers what changed about a host; a mere heartbeat is no news.
+fn note_check_in(registry: &Registry, change: &Change) {
+    let key = &change.row.host.key;
+    let (service, ip) = (key.service(), key.address());
+    let Some(news) = Happening::of_check_in(change) else {
+        tracing::debug!(%service, %ip, "host checked in");
+        return;
+    };
+    if news == Happening::Registered {
+        tracing::info!(%service, %ip, "host registered");
+    } else {
+        tracing::info!(%service, %ip, "host changed");
     }
+    remember(registry, key, news);
 }

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::iter;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use discovery_domain::{
-    AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, LoadBalancingWeight, Port, REGION, Revision,
-    ServiceName, ServiceRepoName, Tags,
+    AZ, CANARY, INSTANCE_ID, InvalidValue, LOAD_BALANCING_WEIGHT, LoadBalancingWeight, Port,
+    REGION, Revision, ServiceName, ServiceRepoName, Tags,
 };
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{
@@ -89,6 +90,16 @@ values! {
     };
     /// The time of a check-in.
     CheckInText(String) = text(25, 32, CHECK_IN, "2026-11-22 12:56:52.129669+00:00");
+    /// A moment.
+    Moment(String) = MetaSchema {
+        example: Some("2026-11-22T12:56:52.129669Z".into()),
+        ..MetaSchema::new_with_format("string", "date-time")
+    };
+    /// The most events that are wanted.
+    Limit(String) = MetaSchema {
+        default: Some(Limit::DEFAULT.into()),
+        ..integer(1, Limit::MAX, Limit::DEFAULT)
+    };
     /// A port.
     PortNumber(i32) = integer(Port::MIN.into(), Port::MAX.into(), 8080);
     /// A weight.
@@ -103,6 +114,31 @@ values! {
         example: Some("development".into()),
         ..MetaSchema::new("string")
     };
+}
+
+impl Moment {
+    pub(crate) fn of(time: DateTime<Utc>) -> Self {
+        Self(time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+impl Limit {
+    const MAX: i32 = 1000;
+    const DEFAULT: i32 = 100;
+
+    /// The limit that was sent, or the one that is usual.
+    pub(crate) fn parse(sent: Option<&Self>) -> Result<usize, InvalidValue> {
+        const LONGEST: usize = 64;
+        let text = sent.map_or_else(|| Self::DEFAULT.to_string(), |sent| sent.0.clone());
+        let (max, allowed) = (Self::MAX, 1..=Self::MAX);
+        let limit = text.parse().ok().filter(|limit| allowed.contains(limit));
+        limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .ok_or_else(|| {
+                let got: String = text.chars().take(LONGEST).collect();
+                InvalidValue::new(format!("must be an integer from 1 to {max}, got {got:?}"))
+            })
+    }
 }
 
 impl Count {

@@ -50,6 +50,7 @@ fn check_bounds<T: Type, D: Debug>(parse: impl Fn(&str) -> Result<D, InvalidValu
 fn the_contract_shows_the_bounds_that_the_domain_keeps() {
     check_bounds::<PortNumber, _>(Port::parse);
     check_bounds::<WeightNumber, _>(LoadBalancingWeight::parse);
+    check_bounds::<Limit, _>(|text| Limit::parse(Some(&Limit(text.to_owned()))));
     for length in [0, 1, 255, 256] {
         let text = "x".repeat(length);
         assert_eq!(

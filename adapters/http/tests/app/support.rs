@@ -129,6 +129,7 @@ fn operations(registry: &Arc<Registry>, lists: &Arc<Lists>) -> BoxEndpoint<'stat
         environment: "development".to_owned(),
         auto_ip: AutoIp::default(),
         body_timeout: Duration::from_secs(10),
+        admin_api: false,
     };
     api(
         Arc::clone(registry),

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::support::{Answer, Call, Server, settings};
 
+/// The request that registers the host of the examples.
+const REGISTERED_BY: &str = "7d3f0c1b5a2e4f6897ab01cd23ef4567";
+
 /// An operation of the contract.
 struct Operation {
     path: String,
@@ -65,7 +68,34 @@ async fn server(settings: HttpSettings) -> Server {
         .into_iter()
         .find(|o| o.id() == "registerHost")
         .unwrap();
-    server.answer(register.call()).await.done();
+    let register = register.call().header("x-request-id", REGISTERED_BY);
+    server.answer(register).await.done();
+    server
+}
+
+/// A node where the host of the examples had its weight set, and has expired since.
+async fn server_with_a_past(settings: HttpSettings) -> Server {
+    let server = server(settings).await;
+    let weight = Operation::all()
+        .into_iter()
+        .find(|o| o.id() == "setHostWeight")
+        .unwrap();
+    let weight = weight
+        .call()
+        .header("x-request-id", "0c9f4a7be2d84d3c9e5f60a1b2c3d4e5");
+    assert_eq!(server.answer(weight).await.status, 204);
+    server.silence();
+    server.registry.sweep(1).await.1.unwrap();
+    server
+}
+
+/// A node where the host of the examples and five others went silent at once.
+async fn server_with_a_guard(settings: HttpSettings) -> Server {
+    let server = server(settings).await;
+    for host in 2..=6 {
+        server.register("web", &format!("10.0.0.{host}")).await;
+    }
+    server.silence();
     server
 }
 
@@ -73,7 +103,12 @@ async fn server(settings: HttpSettings) -> Server {
 async fn answer(operation: &Operation, status: &str) -> Answer {
     let mut settings = settings();
     settings.body_timeout = Duration::from_millis(if status == "408" { 20 } else { 10_000 });
-    let server = server(settings).await;
+    settings.admin_api = status != "403";
+    let server = match (operation.id(), status) {
+        ("listServiceHistory" | "listHostHistory", "200") => server_with_a_past(settings).await,
+        ("releaseGuard", "200") => server_with_a_guard(settings).await,
+        _ => server(settings).await,
+    };
     let call = match (operation.id(), status) {
         ("checkReadiness", "200") => {
             server.health.store_fails("it did not answer in time");
@@ -82,7 +117,7 @@ async fn answer(operation: &Operation, status: &str) -> Answer {
         ("checkReadiness", "503") => {
             return Server::new().answer(operation.call()).await;
         }
-        (_, "200" | "204") => operation.call(),
+        (_, "200" | "204" | "403") => operation.call(),
         ("listHosts" | "listHostsByRepo", "304") => operation.call().header("if-none-match", "*"),
         (_, "500") => {
             server.store.set(Fault::Break);
@@ -97,6 +132,9 @@ async fn answer(operation: &Operation, status: &str) -> Answer {
         ("registerHost", "400") => operation.call().json(
             r#"{"ip": "10.0.0.1", "port": 70000, "tags": {"az": "a", "region": "r", "instance_id": "i"}}"#,
         ),
+        ("listServiceHistory", "400") => Call::get("/v1/history/a%0Ab?limit=0"),
+        ("listHostHistory", "400") => Call::get("/v1/history/web/10.0.0"),
+        ("releaseGuard", "400") => Call::post("/v1/admin/guard/a%0Ab/release"),
         ("deregisterHost", "400") => Call::delete("/v1/registration/web/10.0.0.9"),
         (_, "400") => operation.call().json(r#"{"load_balancing_weight": 0}"#),
         (_, "404") => Call::post("/v1/loadbalancing/web/10.0.0.9").json(r#"{"load_balancing_weight": 1}"#),
@@ -109,7 +147,9 @@ async fn answer(operation: &Operation, status: &str) -> Answer {
 
 /// The operations that touch no store; what the server answers when it fails altogether is tried elsewhere.
 fn never_fails(operation: &Operation, status: &str) -> bool {
-    let harmless = ["checkHealth", "checkReadiness", "getHome"].contains(&operation.id());
+    let id = operation.id();
+    let harmless = ["checkHealth", "checkReadiness", "getHome"].contains(&id)
+        || ["listServiceHistory", "listHostHistory"].contains(&id);
     harmless && (status == "500" || (status == "503" && operation.id() != "checkReadiness"))
 }
 

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
+mod admin;
 mod auto_ip;
 mod bodies;
 mod deregistration;
 mod examples;
 mod fields;
 mod health;
+mod history;
 mod home;
 mod lists;
 #[path = "../app/log.rs"]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use discovery_domain::{LeaseClock, Liveness, Registry};
+use discovery_domain::{History, LeaseClock, Liveness, Registry};
 use discovery_http::{
     App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api, contract_json,
     contract_yaml,
@@ -51,6 +51,7 @@ pub(crate) fn settings() -> HttpSettings {
         environment: "development".into(),
         auto_ip: AutoIp::default(),
         body_timeout: Duration::from_secs(10),
+        admin_api: true,
     }
 }
 
@@ -67,7 +68,9 @@ impl Server {
             guard_minimum_live: 0.5,
         };
         let store = Faulty::new(Arc::new(InMemoryHostRepository::new()));
-        let registry = Arc::new(Registry::new(store.clone(), lease, liveness));
+        let history = Arc::new(History::new(100));
+        let registry = Registry::new(store.clone(), lease, liveness).remembering(history);
+        let registry = Arc::new(registry);
         let renderer = ListRenderer::new(&settings.environment, 1024 * 1024);
         let lists = Arc::new(Lists::new(registry.clone(), renderer));
         let health = Arc::new(Health::default());
@@ -104,6 +107,13 @@ impl Server {
             headers: response.headers().clone(),
             body: String::from_utf8(body.into()).unwrap(),
         }
+    }
+
+    /// Lets all hosts be silent for a second longer than they may.
+    pub(crate) fn silence(&self) {
+        let lease = self.registry.lease();
+        let too_long = hosts::HOST_TTL + Duration::from_secs(1);
+        self.clock.advance_proving(lease, too_long);
     }
 
     /// The hosts that a service lists.
