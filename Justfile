@@ -58,6 +58,30 @@ browser picture="target/swagger-ui.png": (_debian "chromium" "chromium") _server
     CHROMIUM="$(command -v chromium)" tests/tools/run python3 tests/tools/serve.py InMemory \
         node tests/browser/swagger-ui.js "{{ justfile_directory() / picture }}"
 
+# Compare with nginx and bare hyper, beside the targets: all, or `just bench reads writes fleets estimates ROUNDS=5`
+bench *args: (_debian "wrk" "wrk") (_debian "nginx" "nginx-light")
+    cargo build --release --locked --bin discovery
+    cargo build --release --locked -p discovery-bench --bins
+    cargo build --release --locked -p discovery-testkit --features dynamodb --example emulator
+    case " {{ args }}" in *" "[a-z]*) ;; *) {{ just_executable() }} bench-in-process ;; esac
+    target/release/bench {{ args }}
+
+# Time the domain and the stores inside one process
+bench-in-process *args:
+    cargo bench --locked -p discovery-bench --bench in-process -- {{ args }}
+
+# Measure what 100,000 and 1,000,000 hosts take of memory
+bench-memory: (bench "memory")
+
+# Put a fleet on a registry: `just load HOSTS=100000 SECONDS=60`; `just load --help` lists the settings
+load *args:
+    cargo build --release --locked --bin discovery
+    cargo run --quiet --release --locked -p discovery-bench --bin load -- {{ args }}
+
+# Compare the instructions of the hot paths with those of another commit; more than 5 % above them fails
+bench-instructions base: (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
+    GUNGRAUN_RUNNER={{ tools }}/bin/gungraun-runner benches/instructions/compare.sh {{ base }}
+
 # The server, and the DynamoDB that it is tried with
 _servers:
     cargo build --locked --bin discovery
