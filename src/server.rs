@@ -66,8 +66,9 @@ impl<E: Endpoint + 'static> Server<E> {
         let accepting = tokio::spawn(accept::accept(listener, Arc::clone(&self)));
         stop.await;
         self.stop.order();
-        if accepting.await.is_err() {
-            warn!("connections were not accepted any more");
+        match accepting.await {
+            Ok(()) => info!("no more connections are accepted"),
+            Err(_panicked) => warn!("connections have not been accepted for a while"),
         }
         if timeout(STOP_PATIENCE, self.places.all_free())
             .await

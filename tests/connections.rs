@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -188,7 +189,7 @@ async fn an_http2_client_has_its_requests_finished_when_the_node_stops() {
             .is_success()
     );
     node.signal(rustix::process::Signal::TERM);
-    node.wait_for_log("stopping");
+    node.wait_for_log("no more connections");
     let answers = futures_util::future::join_all((0..100).map(|_| client.get(&url).send())).await;
     assert!(
         answers
@@ -196,6 +197,34 @@ async fn an_http2_client_has_its_requests_finished_when_the_node_stops() {
             .all(|answer| answer.expect("an answer").status().is_success())
     );
     assert_eq!(support::code(node.wait()), 0);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a skip says that it is one")]
+fn one_address_serves_ipv4_and_ipv6_and_knows_each_peer_by_its_own() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this machine has no IPv6");
+        return;
+    }
+    let node = Node::start(&[("BIND_ADDRESS", "::"), ("AUTO_IP_RANGES", "127.0.0.1,::1")]);
+    let form = "auto_ip=true&port=80&revision=a&tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"}";
+    for local in ["127.0.0.1", "::1"] {
+        let address = (
+            local.parse::<IpAddr>().expect("an address"),
+            node.address.port(),
+        )
+            .into();
+        let answer =
+            Connection::to(address).ask(&request("POST", "/v1/registration/both", &[FORM], form));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let list = node.call("GET", "/v1/registration/both");
+        assert!(
+            list.text()
+                .contains(&format!("\"ip_address\": \"{local}\"")),
+            "{}",
+            list.text()
+        );
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_request_under_way_is_finished_before_the_node_stops() {
             .then_some(())
     });
     node.signal(Signal::TERM);
-    node.wait_for_log("stopping");
+    node.wait_for_log("no more connections");
     let answer = connection.ask(rest);
     assert_eq!((answer.status, answer.text()), (200, "{}\n"));
     assert_eq!(answer.header("connection"), Some("close"));
@@ -53,7 +53,7 @@ fn a_connection_that_was_idle_is_answered_once_more_while_the_node_stops() {
         200
     );
     node.signal(Signal::TERM);
-    node.wait_for_log("stopping");
+    node.wait_for_log("no more connections");
     for connection in [&mut used, &mut fresh] {
         let answer = connection.ask(&request("GET", "/readyz", &[], ""));
         assert_eq!(
@@ -77,6 +77,96 @@ fn a_node_that_stops_refuses_new_connections() {
     });
     assert_eq!(held.ask(b"Host: node\r\n\r\n").status, 200);
     assert_eq!(code(node.wait()), 0);
+}
+
+#[test]
+fn no_request_is_lost_when_a_busy_node_stops() {
+    const FORM: &str =
+        "ip=10.0.0.1&port=80&revision=a&tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"}";
+    let node = Node::start(&[]);
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let heartbeat = request("POST", "/v1/registration/busy", &[kind], FORM);
+    let answered = std::thread::scope(|scope| {
+        // A client that is told to close opens a new connection, which may be refused and nothing else.
+        let client = || {
+            let mut answered = 0;
+            while let Ok(mut connection) = Connection::try_to(node.address) {
+                loop {
+                    let answer = connection.ask(&heartbeat);
+                    assert_eq!(answer.status, 200);
+                    answered += 1;
+                    if answer.header("connection") == Some("close") {
+                        break;
+                    }
+                }
+            }
+            answered
+        };
+        let clients = [(); 8].map(|()| scope.spawn(client));
+        node.wait_for_log("registerHost");
+        node.signal(Signal::TERM);
+        clients
+            .map(|client| client.join().expect("no request is lost"))
+            .iter()
+            .sum::<u32>()
+    });
+    assert!(answered >= 8, "{answered}");
+    assert_eq!(code(node.wait()), 0);
+}
+
+#[test]
+fn nobody_who_does_not_read_the_log_stops_the_node() {
+    let folder = folder();
+    let mut command = support::command(&folder);
+    let port = free_port();
+    command.envs([
+        ("BACKEND_STORAGE", "InMemory"),
+        ("BIND_ADDRESS", "127.0.0.1"),
+        ("PORT", &port.to_string()),
+    ]);
+    let mut child = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    let mut connection = wait_until("it listens", || {
+        Connection::try_to(([127, 0, 0, 1], port).into()).ok()
+    });
+    // Far more than a pipe holds.
+    for _ in 0..1000 {
+        assert_eq!(
+            connection
+                .ask(&request("GET", "/healthcheck", &[], ""))
+                .status,
+            200
+        );
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM)
+        .expect("it runs");
+    let ended = wait_until("it ends", || child.try_wait().expect("it is our child"));
+    assert_eq!(code(ended), 0);
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
+fn a_node_without_hosts_is_ready_soon() {
+    let began = std::time::Instant::now();
+    let node = Node::start(&[]);
+    wait_until("it is ready", || {
+        (node.call("GET", "/readyz").status == 200).then_some(())
+    });
+    // Without optimisation the contract alone takes longer to write than a node may take to start.
+    let longest = if cfg!(debug_assertions) { 5000 } else { 200 };
+    assert!(
+        began.elapsed().as_millis() < longest,
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]

@@ -1,18 +1,20 @@
 //! Shows what the node knows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::Registry;
+use discovery_domain::{Registry, ServiceName};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::every;
 use crate::server::Places;
 
 const PAUSE: Duration = Duration::from_secs(1);
-const GUARD_PAUSE: Duration = Duration::from_mins(1);
+/// After how many looks a list that is still held up is told of again.
+const LOOKS_BETWEEN_WARNINGS: u32 = 60;
 
 /// How much the node knows.
 #[derive(Default)]
@@ -86,13 +88,21 @@ pub(super) async fn keep_observing(
     }
 }
 
-/// Tells once a minute which lists are held up.
+/// Tells which lists are held up: when it begins, once a minute, and when it ends.
 pub(super) async fn tell_of_guards(registry: Arc<Registry>) {
-    let mut ticks = every(GUARD_PAUSE);
+    let (mut ticks, mut looks) = (every(PAUSE), HashMap::new());
     loop {
         ticks.tick().await;
-        for (service, hosts) in registry.guarded() {
-            warn!(%service, hosts, "the guard against mass expiry keeps expired hosts listed");
+        let guarded: HashMap<ServiceName, usize> = registry.guarded().into_iter().collect();
+        for (service, _) in looks.extract_if(|service, _| !guarded.contains_key(service)) {
+            info!(%service, "the guard against mass expiry has ended");
+        }
+        for (service, hosts) in guarded {
+            let seen = looks.entry(service.clone()).or_insert(0_u32);
+            if *seen % LOOKS_BETWEEN_WARNINGS == 0 {
+                warn!(%service, hosts, "the guard against mass expiry keeps expired hosts listed");
+            }
+            *seen += 1;
         }
     }
 }

@@ -134,3 +134,82 @@ impl<'a> MakeWriter<'a> for Sink {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// A pipe whose reader decides when a write is taken.
+    struct Pipe {
+        written: Sender<Vec<u8>>,
+        taken: Receiver<()>,
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.taken.recv().map_err(io::Error::other)?;
+            self.written
+                .send(bytes.to_vec())
+                .map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn piped() -> (Sink, Receiver<Vec<u8>>, Sender<()>) {
+        let ((written, reader), (take, taken)) = (channel(), channel());
+        let sink = Sink::start(Pipe { written, taken }, &mut Registry::default());
+        (sink, reader, take)
+    }
+
+    #[test]
+    fn lines_are_written_whole_and_in_order() {
+        let (sink, reader, take) = piped();
+        (0..10).for_each(|_| take.send(()).expect("the pipe is open"));
+        let lines: Vec<String> = (0..1000).map(|number| format!("line {number}\n")).collect();
+        for line in &lines {
+            (&sink)
+                .write_all(line.as_bytes())
+                .expect("a sink takes all");
+        }
+        let expected = lines.concat().into_bytes();
+        let mut written = Vec::new();
+        while written.len() < expected.len() {
+            written.extend(reader.recv().expect("the writer lives"));
+        }
+        assert_eq!(written, expected);
+        assert_eq!(sink.0.dropped.get(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_and_what_does_not_fit_is_counted() {
+        let (sink, reader, take) = piped();
+        let line = vec![b'x'; 64 * 1024];
+        let fits = Sink::MOST_PENDING / line.len();
+        for _ in 0..3 * fits {
+            (&sink).write_all(&line).expect("a sink takes all");
+        }
+        let dropped = usize::try_from(sink.0.dropped.get()).expect("a small number");
+        // One batch may be with the writer, which is stuck.
+        assert!((fits..=2 * fits).contains(&dropped), "{dropped}");
+        sink.flush(Duration::from_millis(10));
+        take.send(()).expect("the pipe is open");
+        assert!(!reader.recv().expect("the writer lives").is_empty());
+    }
+
+    #[test]
+    fn a_flush_waits_until_all_is_written() {
+        let (sink, reader, take) = piped();
+        take.send(()).expect("the pipe is open");
+        (&sink)
+            .write_all(b"last words\n")
+            .expect("a sink takes all");
+        sink.flush(Duration::from_mins(1));
+        assert_eq!(reader.try_recv().expect("it is written"), b"last words\n");
+    }
+}
