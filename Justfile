@@ -84,8 +84,8 @@ bench-instructions base: (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-
 
 # The server, and the DynamoDB that it is tried with
 _servers:
-    cargo build --locked --bin discovery
-    cargo build --locked -p discovery-testkit --features dynamodb --example emulator
+    cargo build --locked -p discovery -p discovery-testkit --bin discovery --example emulator \
+        --features discovery-testkit/dynamodb
 
 # Install a Debian package, unless its program is there
 _debian program package:

@@ -1,20 +1,25 @@
 //! HTTP/1.1 to the letter.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::PATIENCE;
+use super::{PATIENCE, contract};
 
-/// A connection to a node.
-pub(crate) struct Connection(BufReader<TcpStream>);
+/// A connection to a node, which holds every answer to the contract.
+pub(crate) struct Connection {
+    stream: BufReader<TcpStream>,
+    /// Method and target of each request that was begun and not answered yet.
+    asked: VecDeque<(String, String)>,
+}
 
 /// What a node answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -41,17 +46,21 @@ impl Connection {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self {
+            stream: BufReader::new(stream),
+            asked: VecDeque::new(),
+        })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.get_mut().write_all(bytes)
+        self.asked.extend(first_line(bytes));
+        self.stream.get_mut().write_all(bytes)
     }
 
     /// Says that nothing more will be sent.
     pub(crate) fn finish_sending(&mut self) {
         // The node may have ended the connection already.
-        drop(self.0.get_ref().shutdown(Shutdown::Write));
+        drop(self.stream.get_ref().shutdown(Shutdown::Write));
     }
 
     /// Sends a request and reads its answer.
@@ -63,20 +72,33 @@ impl Connection {
 
     /// Reads an answer to any method but HEAD.
     pub(crate) fn answer(&mut self) -> io::Result<Answer> {
-        let mut answer = self.head()?;
+        let mut answer = self.read_head()?;
         let length = answer.header("content-length");
         let length = length.map_or(Ok(0), str::parse).map_err(io::Error::other)?;
         answer.body.resize(length, 0);
-        self.0.read_exact(&mut answer.body)?;
-        Ok(answer)
+        self.stream.read_exact(&mut answer.body)?;
+        Ok(self.held(answer))
     }
 
     /// Reads an answer without its body.
     pub(crate) fn head(&mut self) -> io::Result<Answer> {
+        let answer = self.read_head()?;
+        Ok(self.held(answer))
+    }
+
+    /// The answer, held to the contract where it is known which request it answers.
+    fn held(&mut self, answer: Answer) -> Answer {
+        if let Some((method, target)) = self.asked.pop_front() {
+            contract::hold(&method, &target, &answer);
+        }
+        answer
+    }
+
+    fn read_head(&mut self) -> io::Result<Answer> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
-            if self.0.read_line(&mut line)? == 0 {
+            if self.stream.read_line(&mut line)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             match line.trim_end() {
@@ -100,12 +122,12 @@ impl Connection {
     /// Waits until the node ends the connection, doing `meanwhile` a few times a second.
     pub(crate) fn wait_for_end(mut self, mut meanwhile: impl FnMut(&mut Self)) {
         let short = Some(Duration::from_millis(200));
-        self.0
+        self.stream
             .get_ref()
             .set_read_timeout(short)
             .expect("it is longer than zero");
         loop {
-            match self.0.get_mut().read(&mut [0; 1024]) {
+            match self.stream.get_mut().read(&mut [0; 1024]) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => meanwhile(&mut self),
@@ -116,7 +138,22 @@ impl Connection {
     }
 }
 
+/// The method and target of a request that begins with these bytes.
+fn first_line(bytes: &[u8]) -> Option<(String, String)> {
+    let line = bytes.split(|byte| *byte == b'\r').next()?;
+    let words: Vec<_> = std::str::from_utf8(line).ok()?.split(' ').collect();
+    match words[..] {
+        [method, target, "HTTP/1.0" | "HTTP/1.1"] => Some((method.to_owned(), target.to_owned())),
+        _ => None,
+    }
+}
+
 impl Answer {
+    /// The names of all headers, in lower case.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first header of that name, in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();

@@ -6,6 +6,8 @@
 )]
 
 pub(crate) mod client;
+pub(crate) mod contract;
+mod schema;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

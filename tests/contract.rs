@@ -1,0 +1,87 @@
+//! What holds every answer to the contract, held to account itself.
+
+mod support;
+
+use support::Node;
+use support::client::Answer;
+use support::contract::check;
+
+const FORM: &str = "ip=10.0.0.1&port=80&revision=a&\
+    tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\",\"more\":{\"of\":[null,1]}}";
+const LIST: &str = "/v1/registration/web";
+
+/// A list of one host, which is by the contract.
+fn list() -> Answer {
+    let node = Node::start(&[]);
+    assert_eq!(node.post(LIST, FORM).status, 200);
+    node.call("GET", LIST)
+}
+
+#[test]
+fn an_answer_that_the_contract_does_not_document_fails_the_test_that_met_it() {
+    let list = list();
+    assert_eq!(check("GET", LIST, &list), Ok(()));
+    let with_body = |from: &str, to: &str| {
+        assert!(list.text().contains(from), "{from}");
+        let body = list.text().replace(from, to).into_bytes();
+        Answer {
+            body,
+            ..list.clone()
+        }
+    };
+    let with_headers = |headers: Vec<(String, String)>| Answer {
+        headers,
+        ..list.clone()
+    };
+    let without = |name: &str| {
+        let mut headers = list.headers.clone();
+        headers.retain(|(header, _)| header != name);
+        with_headers(headers)
+    };
+    let with = |name: &str, value: &str| {
+        let mut headers = without(name).headers;
+        headers.push((name.to_owned(), value.to_owned()));
+        with_headers(headers)
+    };
+    let wrong = [
+        (
+            "status",
+            Answer {
+                status: 201,
+                ..list.clone()
+            },
+        ),
+        ("etag", without("etag")),
+        ("X-Request-Id", without("x-request-id")),
+        ("x-new", with("x-new", "1")),
+        ("text/plain", with("content-type", "text/plain")),
+        ("age", with("age", "long")),
+        ("zone", with_body("\"port\"", "\"zone\": 1, \"port\"")),
+        ("revision", with_body("\"revision\"", "\"version\"")),
+        ("port", with_body("\"port\": 80", "\"port\": \"80\"")),
+        ("port", with_body("\"port\": 80", "\"port\": 80000")),
+        ("last_check_in", with_body("+00:00", "Z")),
+        ("JSON", with_body("}\n", "")),
+    ];
+    for (what, answer) in wrong {
+        assert!(check("GET", LIST, &answer).is_err(), "{what}: {answer:?}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_documented_body_has_none() {
+    let list = list();
+    let weight = "/v1/loadbalancing/web/10.0.0.1";
+    let empty = Answer {
+        status: 204,
+        headers: list.headers.clone(),
+        body: Vec::new(),
+    };
+    assert!(check("POST", weight, &empty).is_err());
+    let refused = Answer {
+        status: 404,
+        ..list
+    };
+    assert!(check("POST", weight, &refused).is_err());
+    assert!(check("GET", "/nowhere", &refused).is_err());
+}
