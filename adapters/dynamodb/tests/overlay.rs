@@ -234,6 +234,38 @@ async fn a_read_that_an_own_write_overtakes_neither_hides_it_nor_makes_the_node_
 }
 
 #[tokio::test]
+async fn a_weight_of_a_service_that_an_own_write_overtakes_is_made_from_what_that_left() {
+    let world = World::new().await;
+    let node = Arc::new(world.node().await);
+    node.register("web", "10.0.0.1").await;
+    let gate = Gate::new();
+    let hold = Fault::HoldReply(gate.clone()).on("Query");
+    node.proxy.set_fault(hold);
+    let repository = Arc::clone(&node.repository);
+    let weighing = async move {
+        repository
+            .set_weight_of_service(&service("web"), weight(5))
+            .await
+    };
+    let weighing = tokio::spawn(weighing);
+    gate.reached_by(1).await;
+    let check_in = node.check_in("web", "10.0.0.1");
+    let tags = tags_with("x", "1");
+    node.accept(CheckIn { tags, ..check_in }).await;
+    node.requests();
+    gate.open();
+    let changes = weighing
+        .await
+        .expect("the call ends")
+        .expect("weights are set");
+    assert_eq!(
+        changes[0].row.host.tags,
+        tags_with("x", "1").with_weight(weight(5))
+    );
+    assert_eq!(node.requests(), "UpdateItem 1");
+}
+
+#[tokio::test]
 async fn a_service_that_was_just_registered_is_named() {
     let world = World::new().await;
     let node = lagging_node(&world).await;

@@ -213,6 +213,93 @@ async fn of_two_first_check_ins_of_a_host_the_second_merges_with_the_first() {
     assert!(row.host.tags.as_str().contains("\"quick\": 1, \"slow\": 1"));
 }
 
+/// The row became readable, and got a weight, after the check-in saw that it was not.
+#[tokio::test]
+async fn a_check_in_overwrites_a_row_that_cannot_be_read_only_while_it_is_what_was_seen() {
+    let world = World::new().await;
+    let (one, other) = (world.node().await, world.node().await);
+    let broken = [
+        ("service", "web"),
+        ("ip_address", "10.0.0.1"),
+        ("port", "8080"),
+    ];
+    world.put(&broken).await;
+    let gate = Gate::new();
+    let hold = Fault::Hold(gate.clone()).on("PutItem");
+    let first = Fault::Delay(std::time::Duration::ZERO)
+        .on("PutItem")
+        .times(1);
+    one.proxy.set_faults([first, hold]);
+    let (repository, check_in) = (Arc::clone(&one.repository), one.check_in("web", "10.0.0.1"));
+    let overwriting = tokio::spawn(async move { repository.check_in(check_in).await });
+    gate.reached_by(1).await;
+    other.register("web", "10.0.0.1").await;
+    let change = other
+        .repository
+        .set_weight(&key("web", "10.0.0.1"), weight(42))
+        .await;
+    assert!(change.expect("a weight is set").is_some());
+    gate.open();
+    let change = overwriting
+        .await
+        .expect("the call ends")
+        .expect("a check-in is stored");
+    assert_eq!(change.row.host.tags.weight(), Some(weight(42)));
+    assert_eq!(other.list_now("web").await[0].host, change.row.host);
+}
+
+/// What this node knows of the tags is out of date, and too much to merge with.
+#[tokio::test]
+async fn tags_are_refused_only_where_they_outgrow_those_that_are_stored_now() {
+    let world = World::new().await;
+    let (one, other) = (world.node().await, world.node().await);
+    let half = format!("{:?}", "x".repeat(discovery_domain::Tags::MAX_BYTES / 2));
+    let with = |node: &Node, tag| CheckIn {
+        tags: tags_with(tag, &half),
+        ..node.check_in("web", "10.0.0.1")
+    };
+    let known = one.accept(with(&one, "a")).await.row;
+    assert!(
+        other
+            .repository
+            .delete(&known.host.key)
+            .await
+            .expect("a host is deleted")
+            .is_some()
+    );
+    let change = one.accept(with(&one, "b")).await;
+    assert_eq!(change.row.host.tags, tags_with("b", &half));
+    let refused = one.repository.check_in(with(&one, "a")).await;
+    assert!(
+        matches!(refused, Err(discovery_domain::CheckInError::Tags(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_weight_of_a_service_reaches_a_host_whose_weight_another_node_has_just_changed() {
+    let world = World::new().await;
+    let (one, other) = two_nodes(&world, false).await;
+    let host = key("web", "10.0.0.1");
+    let change = one.repository.set_weight(&host, weight(5)).await;
+    assert!(change.expect("a weight is set").is_some());
+    one.proxy
+        .set_fault(Fault::Stale(std::time::Duration::from_mins(10)));
+    one.list("web").await;
+    let change = other.repository.set_weight(&host, weight(6)).await;
+    assert!(change.expect("a weight is set").is_some());
+    let service = discovery_testkit::hosts::service("web");
+    let changes = one
+        .repository
+        .set_weight_of_service(&service, weight(5))
+        .await;
+    assert_eq!(changes.expect("weights are set").len(), 1);
+    assert_eq!(
+        other.list_now("web").await[0].host.tags.weight(),
+        Some(weight(5))
+    );
+}
+
 /// Two rows of one age: one node knows that another check-in came, so neither loses its age (liveness rule 2).
 #[tokio::test]
 async fn a_check_in_that_another_node_took_is_as_young_as_this_node_can_tell() {
