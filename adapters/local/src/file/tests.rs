@@ -2,6 +2,7 @@
 
 mod disk_trouble;
 mod faulty;
+mod flipped;
 mod foreign;
 mod queue;
 mod truncated;
