@@ -50,7 +50,10 @@ mod metered {
         store.register("web", "10.0.0.1").await;
         store.register("web", "10.0.0.2").await;
         store.rows_of("web").await;
-        repository.services().await.expect("a store in memory answers");
+        repository
+            .services()
+            .await
+            .expect("a store in memory answers");
         let mut shown = String::new();
         encode(&mut shown, &registry).expect("a string takes whatever is written");
         for line in [
