@@ -21,6 +21,8 @@ fn clients_that_are_silent_or_slow_are_cut_and_those_that_rest_are_not() {
     let silent = node.connect();
     let mut slow = node.connect();
     slow.send(b"GET /heal").expect("the node reads");
+    let mut promising = node.connect();
+    promising.send(b"PRI ").expect("the node reads");
     let mut dribbling = node.connect();
     assert_eq!(dribbling.ask(HEALTH).status, 200);
     let mut stalled = node.connect();
@@ -32,13 +34,14 @@ fn clients_that_are_silent_or_slow_are_cut_and_those_that_rest_are_not() {
         let waits = [
             scope.spawn(move || time_of(|| silent.wait_for_end(|_| ()))),
             scope.spawn(move || time_of(|| slow.wait_for_end(|_| ()))),
+            scope.spawn(move || time_of(|| promising.wait_for_end(|_| ()))),
             scope.spawn(move || time_of(|| dribbling.wait_for_end(drip))),
             scope
                 .spawn(|| time_of(|| assert_eq!(stalled.answer().expect("an answer").status, 408))),
         ];
         waits.map(|wait| wait.join().expect("no panic"))
     });
-    let expected = Duration::from_secs(9)..Duration::from_secs(20);
+    let expected = Duration::from_secs(9)..Duration::from_secs(25);
     assert!(
         times.iter().all(|time| expected.contains(time)),
         "{times:?}"

@@ -1,6 +1,7 @@
 //! Takes connections in, one after the other.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -112,7 +113,7 @@ fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer
 async fn refuse(stream: TcpStream) {
     let mut rules = http1::Builder::new();
     let rules = rules.keep_alive(false).header_read_timeout(None);
-    let full = service_fn(async |_| Ok::<_, Infallible>(no_place()));
+    let full = service_fn(|_| ready(Ok::<_, Infallible>(no_place())));
     // It is refused also when it does not hear of it.
     drop(rules.serve_connection(TokioIo::new(stream), full).await);
 }

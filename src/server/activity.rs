@@ -32,6 +32,11 @@ impl Activity {
         Waiting(Arc::clone(self))
     }
 
+    /// Whether no request has come yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.requests.load(Relaxed) == 0
+    }
+
     /// Whether a request waits for its answer.
     pub(super) fn is_answering(&self) -> bool {
         self.waiting.load(Relaxed) > 0

@@ -45,6 +45,8 @@ enum Protocol {
 /// client is there.
 const HTTP1_PATIENCE: u32 = 7;
 const HTTP2_PATIENCE: u32 = 60;
+/// The same before the first request, which HTTP/2 may put off after its preface.
+const NEW_PATIENCE: u32 = 1;
 
 /// Serves a connection until it ends, has to go, or the server stops.
 pub(super) async fn serve<E: Endpoint + 'static>(
@@ -133,7 +135,7 @@ impl<E: Endpoint + 'static> Connection<E> {
                     watchdog.hurry();
                 }
                 match ready!(watchdog.poll(&self.activity, cx)) {
-                    Verdict::Quiet(looks) if looks < self.server.places.patience(patience) => {}
+                    Verdict::Quiet(looks) if looks < self.patience(patience) => {}
                     Verdict::Quiet(_) if told_to_end => break,
                     Verdict::Slow => break,
                     Verdict::Quiet(_) | Verdict::LastCall => {
@@ -145,6 +147,15 @@ impl<E: Endpoint + 'static> Connection<E> {
             Poll::Ready(())
         })
         .await;
+    }
+
+    /// How many looks of the watchdog the connection may be quiet: fewer while it is new, or places are scarce.
+    fn patience(&self, usual: u32) -> u32 {
+        if self.activity.is_new() {
+            NEW_PATIENCE
+        } else {
+            self.server.places.patience(usual)
+        }
     }
 
     async fn answer(
