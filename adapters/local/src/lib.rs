@@ -1,5 +1,6 @@
 //! Stores and wrappers that need no heavy dependency.
 
+mod bounded;
 mod cached;
 mod clock;
 mod file;
@@ -10,6 +11,7 @@ mod notifying;
 mod table;
 mod write;
 
+pub use bounded::{Bounded, Bounds, BoundsMetrics};
 pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};
 pub use clock::SystemClock;
 pub use file::{InFileHostRepository, OpenError};
