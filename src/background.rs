@@ -8,10 +8,12 @@ mod sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::Registry;
+use discovery_domain::{Registry, ServiceName};
 use discovery_http::Health;
 use discovery_local::HeldBack;
+use discovery_xds::{Origin, Xds};
 use prometheus_client::registry::Registry as Metrics;
+use tokio::sync::broadcast::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -68,6 +70,13 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
     ));
     tasks.spawn(observe::tell_of_guards(registry));
     tasks
+}
+
+/// Starts to tell Envoys of what this node changes, and of the services there are.
+pub(crate) fn tell_envoys(tasks: &mut JoinSet<()>, xds: &Arc<Xds>, here: Receiver<ServiceName>) {
+    let (census, follower) = (Arc::clone(xds), Arc::clone(xds));
+    tasks.spawn(async move { census.run().await });
+    tasks.spawn(async move { follower.follow(here, Origin::Here).await });
 }
 
 /// Ticks at once and then every `pause`; what was missed is not made up for.

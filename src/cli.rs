@@ -52,7 +52,7 @@ impl Cli {
     /// Does what the command line asks for.
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
-            Some(Command::Openapi) => print(&discovery_http::contract_yaml()),
+            Some(Command::Openapi) => print(&node::contract().yaml),
             Some(Command::Config { markdown: true }) => print(&Settings::markdown()),
             Some(Command::Config { .. }) => {
                 self.with_settings(|_, layers| print(&layers.effective()))

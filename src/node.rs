@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use discovery_domain::{Clock, History, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api,
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api,
 };
 use discovery_local::{OpenError, SystemClock};
+use discovery_xds::{GRPC_SERVICES, Xds, XdsApi, XdsMetrics};
 use poem::EndpointExt;
 use prometheus_client::registry::Registry as Metrics;
 use tokio::time::{sleep, timeout};
@@ -70,9 +71,12 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
         settings.connection_pool_size,
         &mut metrics,
     ));
+    let told = XdsMetrics::registered(&mut metrics);
+    let xds = Arc::new(Xds::new(Arc::clone(&registry), settings.xds(), &told));
     let work = work(settings, &storage, &registry, &health, &places);
-    let tasks = background::start(work, &mut metrics);
-    let app = app(settings, &registry, &health, clock, metrics);
+    let mut tasks = background::start(work, &mut metrics);
+    background::tell_envoys(&mut tasks, &xds, storage.changes.subscribe());
+    let app = app(settings, &registry, &health, &xds, clock, metrics);
 
     let address = SocketAddr::new(settings.bind_address, settings.port);
     let refused = |error| StartError::Bind(address, error);
@@ -83,7 +87,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     server
         .serve(
             listener,
-            told_to_stop(signals, settings.shutdown_delay, &health),
+            told_to_stop(signals, settings.shutdown_delay, &health, &xds),
         )
         .await;
     drop(tasks);
@@ -121,6 +125,7 @@ fn app(
     settings: &Settings,
     registry: &Arc<Registry>,
     health: &Arc<Health>,
+    xds: &Xds,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
 ) -> App {
@@ -140,25 +145,41 @@ fn app(
         Arc::clone(&lists),
         Arc::clone(health),
         rules,
+        xds.api(),
     );
     App::new(Parts {
-        operations: poem::Route::new().nest("/", operations).boxed(),
-        contract: Contract::current(),
+        operations,
+        contract: contract(),
         lists,
-        mounted: Vec::new(),
+        mounted: GRPC_SERVICES.map(|prefix| grpc(prefix, xds)).into(),
         clock,
         metrics,
         longest_request: LONGEST_REQUEST,
     })
 }
 
-/// Waits for a signal, and then for load balancers to turn away.
-async fn told_to_stop(mut signals: Signals, delay: u64, health: &Health) {
+/// The contract of everything that is served.
+pub(crate) fn contract() -> Contract {
+    Contract::with::<XdsApi>(discovery_xds::EXAMPLES)
+}
+
+/// A service over gRPC, on the same port.
+fn grpc(prefix: &'static str, xds: &Xds) -> Mount {
+    Mount {
+        name: "grpc",
+        prefix,
+        endpoint: xds.grpc().boxed(),
+    }
+}
+
+/// Waits for a signal, and then for load balancers to turn away; streams turn to another node at the end.
+async fn told_to_stop(mut signals: Signals, delay: u64, health: &Health, xds: &Xds) {
     let signal = signals.next().await.as_raw_value();
     health.stops();
     info!(signal, "stopping");
     tokio::spawn(exit_at_the_next(signals));
     sleep(Duration::from_secs(delay)).await;
+    xds.stop();
 }
 
 /// Has the store record that it could until now, so that the time until the next start counts as an outage.

@@ -11,9 +11,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use discovery_xds::{ClusterTemplate, LbPolicy, StreamLimits, XdsSettings};
+
 use define::{Setting, settings};
 pub(crate) use layers::{BadSettings, Layers};
-pub(crate) use value::{BackendStorage, CacheType, LogLevel, Networks, StoreUrl};
+pub(crate) use value::{BackendStorage, CacheType, LogLevel, Networks, StoreUrl, SubsetKeys};
 
 settings! {
     /// The address to serve on; `::` serves IPv4 and IPv6.
@@ -69,6 +71,24 @@ settings! {
     auto_ip_ranges: Networks = "192.168.0.0/16", "any, none or networks like 10.0.0.0/8,fd00::/8";
     /// The peers whose X-Forwarded-For header `auto_ip` believes: `any`, `none`, or networks separated by commas.
     auto_ip_trusted_proxies: Networks = "any", "any, none or networks like 10.0.0.0/8,fd00::/8";
+    /// The name that the Envoys' own static cluster for this registry has; clusters that come over REST name it.
+    xds_cluster: String = "discovery", "a name";
+    /// Seconds between two polls of the endpoints of a cluster that came over REST; Envoy waits once to twice as long.
+    xds_refresh_delay: f64 = "5", "seconds", 0.1 to 3600.0;
+    /// Seconds for which Envoy tries to connect to a host.
+    xds_connect_timeout: f64 = "5", "seconds", 0.001 to 3600.0;
+    /// How Envoy picks one host of several.
+    xds_lb_policy: LbPolicy = "ROUND_ROBIN", "ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV";
+    /// The subsets that a route can pick by metadata: sets of keys separated by `;`, the keys of a set by `,`, or `none`.
+    xds_subset_keys: SubsetKeys = "canary;revision", "sets of keys like canary;revision,canary, or none";
+    /// Whether Envoy drops a host that has left although it still passes Envoy's own health checks.
+    xds_ignore_health_on_host_removal: bool = "true", "true or false";
+    /// The most gRPC streams at a time; one more is refused.
+    xds_max_streams: usize = "10000", "an integer", 1 to 1_000_000;
+    /// The most names that one gRPC stream may subscribe to.
+    xds_max_names: usize = "10000", "an integer", 1 to 1_000_000;
+    /// Seconds after which a service without hosts leaves the catalogue, and its cluster the Envoys.
+    service_retention: u64 = "86400", "whole seconds";
     /// The most connections at a time; one more is answered 503. Never more than the open files allowed.
     max_connections: usize = "16384", "an integer", 1 to 1_000_000;
     /// The most events that this node remembers of what happened to hosts; 0 remembers none.
@@ -106,6 +126,31 @@ impl Settings {
             .as_ref()
             .filter(|_| used)
             .map(StoreUrl::as_str)
+    }
+
+    /// How Envoys are told of hosts and clusters. A service that somebody is told of is read again as often as a cache
+    /// would be, also where there is none.
+    pub(crate) fn xds(&self) -> XdsSettings {
+        let defaults = XdsSettings::default();
+        let reread = u64::try_from(self.cache_ttl).ok().filter(|ttl| *ttl > 0);
+        XdsSettings {
+            clusters: ClusterTemplate {
+                xds_cluster: self.xds_cluster.clone(),
+                refresh_delay: Duration::from_secs_f64(self.xds_refresh_delay),
+                connect_timeout: Duration::from_secs_f64(self.xds_connect_timeout),
+                lb_policy: self.xds_lb_policy,
+                subset_keys: self.xds_subset_keys.0.clone(),
+                ignore_health_on_host_removal: self.xds_ignore_health_on_host_removal,
+            },
+            reread: reread.map_or(defaults.reread, Duration::from_secs),
+            retention: Duration::from_secs(self.service_retention),
+            streams: StreamLimits {
+                streams: self.xds_max_streams,
+                names: self.xds_max_names,
+                ..defaults.streams
+            },
+            ..defaults
+        }
     }
 
     /// How long a list is served without asking the store.

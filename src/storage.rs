@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{Clock, HostRepository, LeaseClock};
+use discovery_domain::{Clock, HostRepository, LeaseClock, ServiceName};
 use discovery_dynamodb::{DynamoDbHostRepository, DynamoDbSettings};
 use discovery_local::{
     CacheMetrics, CacheSettings, Cached, HeldBack, InFileHostRepository, InMemoryHostRepository,
-    Metered, OpenError, StoreMetrics,
+    Metered, Notifying, OpenError, StoreMetrics,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
+use tokio::sync::broadcast;
 use tracing::{info, warn};
 
 use crate::saved_lists::SavedLists;
 use crate::settings::{BackendStorage, CacheType, Settings};
+
+/// How many changes a slow listener may fall behind before it has to take it that anything has changed.
+const CHANGES_HELD: usize = 4096;
 
 /// What a store is opened with.
 pub(crate) struct Surroundings<'a> {
@@ -27,6 +31,8 @@ pub(crate) struct Surroundings<'a> {
 /// The store with everything around it.
 pub(crate) struct Storage {
     pub(crate) repository: Arc<dyn HostRepository>,
+    /// Says which services this node changes.
+    pub(crate) changes: broadcast::Sender<ServiceName>,
     /// Where some heartbeats are held back.
     pub(crate) held_back: Option<Arc<HeldBack>>,
     /// Where lists are saved, in case the store is down at the next start.
@@ -60,8 +66,10 @@ impl Storage {
             }
             repository = Arc::new(cached);
         }
+        let changes = broadcast::Sender::new(CHANGES_HELD);
         Ok(Self {
-            repository,
+            repository: Arc::new(Notifying::new(repository, changes.clone())),
+            changes,
             held_back,
             saved_lists,
             file,

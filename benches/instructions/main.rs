@@ -41,10 +41,16 @@ impl Serving {
             admin_api: false,
         };
         let health = Arc::new(Health::default());
-        let operations = api(Arc::clone(registry), Arc::clone(&lists), health, settings);
+        let operations = api(
+            Arc::clone(registry),
+            Arc::clone(&lists),
+            health,
+            settings,
+            (),
+        );
         let app = App::new(Parts {
             operations: poem::Route::new().nest("/", operations).boxed(),
-            contract: Contract::current(),
+            contract: Contract::own(),
             lists,
             mounted: Vec::new(),
             clock: process.clock.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use discovery_xds::LbPolicy;
 use ipnet::IpNet;
 use poem::http::Uri;
 use tracing_subscriber::filter::LevelFilter;
@@ -41,6 +42,10 @@ pub(crate) struct LogLevel(pub(crate) LevelFilter);
 /// A set of addresses: those in one of these networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Networks(pub(crate) Vec<IpNet>);
+
+/// Sets of metadata keys by which subsets of hosts can be picked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SubsetKeys(pub(crate) Vec<Vec<String>>);
 
 /// The URL of a store; shown without what could be a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -123,7 +128,7 @@ macro_rules! parsed {
     )+};
 }
 
-parsed! { IpAddr u16 u64 i64 usize }
+parsed! { IpAddr u16 u64 i64 usize LbPolicy }
 
 impl Value for BackendStorage {
     fn from_text(text: &str) -> Option<Self> {
@@ -182,6 +187,20 @@ impl Value for Networks {
             .map(network)
             .collect::<Option<_>>()
             .map(Self)
+    }
+}
+
+impl Value for SubsetKeys {
+    fn from_text(text: &str) -> Option<Self> {
+        let keys = |set: &str| {
+            let keys = set.split(',').map(|key| key.trim().to_owned());
+            let keys: Vec<String> = keys.collect();
+            keys.iter().all(|key| !key.is_empty()).then_some(keys)
+        };
+        match text.trim() {
+            "none" => Some(Self(Vec::new())),
+            sets => sets.split(';').map(keys).collect::<Option<_>>().map(Self),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use prometheus_client::registry::Registry;
 use tokio::time::timeout;
 
 use crate::answerer::{Answerer, Backend};
-use crate::docs::{Contract, pages};
+use crate::contract::Contract;
+use crate::docs::pages;
 use crate::lists::Lists;
 use crate::metrics::{HttpMetrics, Meter};
 use crate::observe::Observer;

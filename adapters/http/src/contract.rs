@@ -1,6 +1,7 @@
 //! The contract: what poem-openapi derives from the operations, tidied and with an example of every body.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
@@ -16,15 +17,30 @@ pub const API_VERSION: &str = "1.0.0";
 /// Of every operation, by its id, a request body and the bodies of answers by status.
 const EXAMPLES: &str = include_str!("examples.yaml");
 
-/// The contract in YAML, as it is committed.
-pub fn contract_yaml() -> String {
-    let yaml = serde_yaml::to_string(&contract()).expect("what was read as YAML can be written");
-    yaml.lines().map(with_quoted_time).collect()
+/// The contract, in the two ways in which it is written down.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// As `/openapi.json`.
+    pub json: String,
+    /// As `/openapi.yaml`, and as it is committed.
+    pub yaml: String,
 }
 
-/// The contract in JSON.
-pub fn contract_json() -> String {
-    serde_json::to_string(&contract()).expect("the contract has string keys")
+impl Contract {
+    /// The contract of the operations here alone.
+    pub fn own() -> Self {
+        Self::with::<()>("")
+    }
+
+    /// The contract of the operations here and of `More`, whose examples are in YAML.
+    pub fn with<More: OpenApi>(examples: &str) -> Self {
+        let contract = contract::<More>(examples);
+        let yaml = serde_yaml::to_string(&contract).expect("what was read as YAML can be written");
+        Self {
+            json: serde_json::to_string(&contract).expect("the contract has string keys"),
+            yaml: yaml.lines().map(with_quoted_time).collect(),
+        }
+    }
 }
 
 /// Adds to a set of operations what the contract says besides.
@@ -62,25 +78,26 @@ fn is_time(text: &str) -> bool {
 }
 
 /// The operations without anything behind them.
-struct Described;
+struct Described<More>(PhantomData<More>);
 
-impl OpenApi for Described {
+impl<More: OpenApi> OpenApi for Described<More> {
     fn meta() -> Vec<MetaApi> {
-        Operations::meta()
+        <(Operations, More)>::meta()
     }
 
     fn register(schemas: &mut Schemas) {
-        Operations::register(schemas);
+        <(Operations, More)>::register(schemas);
     }
 
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-fn contract() -> Value {
-    let yaml = described(Described).spec_yaml();
+fn contract<More: OpenApi>(more_examples: &str) -> Value {
+    let yaml = described(Described::<More>(PhantomData)).spec_yaml();
     let mut contract: Value = serde_yaml::from_str(&yaml).expect("poem-openapi writes YAML");
     tidy(&mut contract);
-    let examples: Value = serde_yaml::from_str(EXAMPLES).expect("the examples are YAML");
+    let read = |text| -> Value { serde_yaml::from_str(text).expect("the examples are YAML") };
+    let [examples, more_examples] = [EXAMPLES, more_examples].map(read);
     let failures = failures(&contract, &examples["anyOperation"]);
     contract["tags"] = tags_in_use(&contract).into();
     let paths = contract["paths"]
@@ -99,7 +116,8 @@ fn contract() -> Value {
                 .entry(status.clone())
                 .or_insert_with(|| answer.clone());
         }
-        if let Some(examples) = examples.get(&operation["operationId"]) {
+        let id = &operation["operationId"];
+        if let Some(examples) = examples.get(id).or_else(|| more_examples.get(id)) {
             add_examples(operation, examples);
         }
     }

@@ -2,27 +2,8 @@
 
 use poem_openapi::OpenApiService;
 
-use crate::contract::{contract_json, contract_yaml};
+use crate::contract::Contract;
 use crate::page::Page;
-
-/// The contract as it is served.
-#[derive(Debug, Clone)]
-pub struct Contract {
-    /// As `/openapi.json`.
-    pub json: String,
-    /// As `/openapi.yaml`.
-    pub yaml: String,
-}
-
-impl Contract {
-    /// The contract of this version.
-    pub fn current() -> Self {
-        Self {
-            json: contract_json(),
-            yaml: contract_yaml(),
-        }
-    }
-}
 
 const CSS: &str = "/docs/swagger-ui.css";
 const BUNDLE: &str = "/docs/swagger-ui.js";

@@ -44,11 +44,11 @@ use std::time::Duration;
 use discovery_domain::Registry;
 use poem::IntoEndpoint;
 use poem::endpoint::BoxEndpoint;
+use poem_openapi::OpenApi;
 
 pub use app::{App, Mount, Parts};
 pub use auto_ip::AutoIp;
-pub use contract::{API_VERSION, contract_json, contract_yaml};
-pub use docs::Contract;
+pub use contract::{API_VERSION, Contract};
 pub use health::Health;
 pub use lists::Lists;
 pub use panics::log_panics;
@@ -85,12 +85,13 @@ type Operations = (
     HomeApi,
 );
 
-/// The documented operations on a registry.
+/// The documented operations on a registry, and `more` of them from elsewhere.
 pub fn api(
     registry: Arc<Registry>,
     lists: Arc<Lists>,
     health: Arc<Health>,
     settings: HttpSettings,
+    more: impl OpenApi + 'static,
 ) -> BoxEndpoint<'static> {
     let settings = Arc::new(settings);
     let registration = RegistrationApi {
@@ -113,13 +114,13 @@ pub fn api(
         registry: Arc::clone(&registry),
         health,
     };
-    contract::described((
+    let operations: Operations = (
         registration,
         load_balancing,
         history,
         health,
         admin,
         HomeApi { registry, settings },
-    ))
-    .into_endpoint()
+    );
+    contract::described((operations, more)).into_endpoint()
 }

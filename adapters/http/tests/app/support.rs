@@ -72,7 +72,7 @@ impl Server {
         let operations = || operations(&registry, &lists);
         let app = App::new(Parts {
             operations: operations(),
-            contract: Contract::current(),
+            contract: Contract::own(),
             lists: Arc::clone(&lists),
             mounted: options.mounted,
             clock: Arc::clone(&clock) as _,

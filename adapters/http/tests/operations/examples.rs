@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use discovery_http::{HttpSettings, contract_json};
+use discovery_http::{Contract, HttpSettings};
 use discovery_testkit::Fault;
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ struct Operation {
 
 impl Operation {
     fn all() -> Vec<Self> {
-        let contract: Value = serde_json::from_str(&contract_json()).unwrap();
+        let contract: Value = serde_json::from_str(&Contract::own().json).unwrap();
         let mut operations = Vec::new();
         for (path, methods) in contract["paths"].as_object().unwrap() {
             for (method, documented) in methods.as_object().unwrap() {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use discovery_domain::{History, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api, contract_json,
-    contract_yaml,
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api,
 };
 use discovery_local::InMemoryHostRepository;
 use discovery_testkit::{Faulty, ManualClock, hosts};
@@ -17,10 +16,7 @@ use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Body, Endpoint, Request, RequestParts};
 use serde_json::Value;
 
-static CONTRACT: LazyLock<Contract> = LazyLock::new(|| Contract {
-    json: contract_json(),
-    yaml: contract_yaml(),
-});
+static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::own);
 
 /// A node.
 pub(crate) struct Server {
