@@ -15,6 +15,7 @@ use crate::lists::Lists;
 use crate::operation::{Operation, Path, last_segment};
 use crate::page::Page;
 use crate::refusal::unworded;
+use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::scrape::scrape;
 
 /// Which part of the backend answers an operation.
@@ -73,6 +74,8 @@ impl Backend {
     async fn documented(&self, operation: &Operation, request: &mut Request) -> Response {
         let mut request = take(request);
         request.set_method(operation.method.clone());
+        let id = RequestId::current().header();
+        request.headers_mut().insert(X_REQUEST_ID, id);
         let path = Path::split(request.uri().path());
         if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
             rewrite(request.uri_mut(), path);

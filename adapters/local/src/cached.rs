@@ -107,7 +107,7 @@ impl Cached {
                     source: None,
                 });
             }
-            let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry)));
+            let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry), not_before));
             let began = flight.began;
             match self.landing(&key, &entry, flight).await {
                 Ok(()) if began < not_before => {}
@@ -142,12 +142,12 @@ impl Cached {
     }
 
     /// Starts a load that ends whether or not anybody still waits for it.
-    fn load(&self, key: Key, entry: Arc<Entry>) -> Flight {
+    fn load(&self, key: Key, entry: Arc<Entry>, not_before: LeaseInstant) -> Flight {
         let (end, ended) = watch::channel(None);
         let (cached, began) = (self.clone(), self.0.lease.instant());
         self.0.metrics.loads.inc();
         tokio::spawn(async move {
-            let outcome = cached.0.load(&key, &entry).await;
+            let outcome = cached.0.load(&key, &entry, not_before).await;
             match &outcome {
                 Ok(()) => cached.recovers(),
                 Err(error) => {
@@ -184,7 +184,8 @@ impl Cached {
         let entry = self.0.entry(&key);
         while self.0.outage.is_on() {
             sleep(Self::PROBE_PAUSE).await;
-            let mut flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry)));
+            let mut flight = entry
+                .flight(|| self.load(key.clone(), Arc::clone(&entry), LeaseInstant::DISTANT_PAST));
             // The outcome is in the switch already; a load that was lost is tried again.
             let _ = flight.ended.wait_for(Option::is_some).await;
         }
@@ -220,19 +221,16 @@ impl Shared {
         })
     }
 
-    async fn load(&self, key: &Key, entry: &Arc<Entry>) -> Result<(), StoreError> {
+    async fn load(
+        &self,
+        key: &Key,
+        entry: &Arc<Entry>,
+        not_before: LeaseInstant,
+    ) -> Result<(), StoreError> {
         let (monotonic, wall) = (self.clock.monotonic(), self.clock.wall());
         let reading = match key {
-            Key::Service(service) => {
-                self.inner
-                    .hosts_of(service, LeaseInstant::DISTANT_PAST)
-                    .await?
-            }
-            Key::Repo(repo) => {
-                self.inner
-                    .hosts_of_repo(repo, LeaseInstant::DISTANT_PAST)
-                    .await?
-            }
+            Key::Service(service) => self.inner.hosts_of(service, not_before).await?,
+            Key::Repo(repo) => self.inner.hosts_of_repo(repo, not_before).await?,
         };
         let lease = reading.as_of.min(self.lease.instant());
         entry.landed(
