@@ -151,6 +151,15 @@ impl Port {
     }
 }
 
+impl TryFrom<u16> for Port {
+    type Error = InvalidValue;
+
+    fn try_from(number: u16) -> Result<Self, InvalidValue> {
+        let port = (number >= Self::MIN).then_some(Self(number));
+        port.ok_or_else(|| InvalidValue::new("must be at least 1, got 0"))
+    }
+}
+
 /// What a host runs, usually a commit: 1 byte to 8 KiB of any text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Revision(Arc<str>);

@@ -50,6 +50,11 @@ fn a_port_is_an_integer_from_1_to_65535_with_blanks_sign_and_zeros_as_the_origin
 }
 
 #[test]
+fn no_port_is_zero() {
+    Port::try_from(0).expect_err("it is no port");
+}
+
+#[test]
 fn a_weight_is_an_integer_from_1_to_100() {
     for (text, number) in [("1", 1), ("100", 100), (" 7 ", 7), ("+7", 7), ("007", 7)] {
         assert_eq!(
@@ -221,6 +226,7 @@ proptest! {
         let port = Port::parse(&number.to_string()).expect("it is a port");
         prop_assert_eq!(port.get(), number);
         prop_assert_eq!(port.to_string(), number.to_string());
+        prop_assert_eq!(Port::try_from(number).expect("it is a port"), port);
     }
 
     #[test]

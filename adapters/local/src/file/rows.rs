@@ -82,7 +82,7 @@ pub(super) fn read_value(
         DateTime::from_timestamp_micros(check_in).ok_or("its check-in is out of range")?;
     let renewed = i64::from_le_bytes(fields.array()?);
     let port = u16::from_le_bytes(fields.array()?);
-    let port = Port::parse(&port.to_string()).map_err(|_| "its port is out of range")?;
+    let port = Port::try_from(port).map_err(|_| "its port is out of range")?;
     let host = Host {
         key,
         service_repo_name: repo(fields.text()?, kin)?,
