@@ -13,6 +13,8 @@ AFTER_REGISTRATION = {
     "listHosts": SERVICE,
     "setServiceWeight": SERVICE,
     "setHostWeight": HOST,
+    "listHostHistory": HOST,
+    "releaseGuard": SERVICE,
     "deregisterHost": HOST,
 }
 AFTER_DEREGISTRATION = {"listHosts": SERVICE, "setHostWeight": {**SERVICE, "ip_address": "$request.path.ip_address"}}

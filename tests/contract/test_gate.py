@@ -93,6 +93,7 @@ CASES = {
     "a field that may no longer be sent": ("major", without(*REGISTRATION, "properties", "auto_ip")),
     "a narrower request": ("major", with_(100, *REGISTRATION, "properties", "revision", "maxLength")),
     "a wider answer": ("major", with_(100_000, *HOST, "properties", "port", "maximum")),
+    "a new value in an answer": ("major", with_(["ok", "failing", "new"], "components", "schemas", "StoreStatus", "enum")),
     "a field gone from an answer": ("major", without(*HOST, "properties", "revision")),
     "a field that may be left out of an answer": ("major", optional("revision", *HOST)),
     "another type": ("major", with_(FIELD, *HOST, "properties", "port")),

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -88,4 +89,13 @@ func main() {
 	_, answer, err = registration.DeregisterHost(ctx, service, address).Execute()
 	status, problem = refused(answer, err)
 	must(status == 400 && !problem.HasFields(), problem)
+
+	history, _, err := client.HistoryAPI.ListHostHistory(ctx, service, address).Limit(1).Execute()
+	must(err == nil && len(history.GetEvents()) == 1, err)
+	event := history.GetEvents()[0]
+	must(event.Event == discovery.DEREGISTERED && !event.At.IsZero(), event)
+
+	var later discovery.ApiError
+	err = json.Unmarshal([]byte(`{"error": "e", "request_id": "r", "added_later": 1}`), &later)
+	must(err == nil && later.Error == "e", err)
 }

@@ -1,10 +1,12 @@
 import com.example.discovery.ApiClient;
 import com.example.discovery.ApiException;
 import com.example.discovery.JSON;
+import com.example.discovery.api.HistoryApi;
 import com.example.discovery.api.LoadBalancingApi;
 import com.example.discovery.api.RegistrationApi;
 import com.example.discovery.model.ApiError;
 import com.example.discovery.model.Host;
+import com.example.discovery.model.HostEventKind;
 import com.example.discovery.model.HostRegistration;
 import com.example.discovery.model.RegistrationTags;
 import com.example.discovery.model.Weight;
@@ -18,10 +20,12 @@ class Proof {
 
     final RegistrationApi registration;
     final LoadBalancingApi balancing;
+    final HistoryApi history;
 
     Proof(ApiClient client) {
         registration = new RegistrationApi(client);
         balancing = new LoadBalancingApi(client);
+        history = new HistoryApi(client);
     }
 
     interface Call {
@@ -89,11 +93,23 @@ class Proof {
         must(hosts().isEmpty(), hosts());
         var gone = refused(() -> registration.deregisterHost(SERVICE, ADDRESS));
         must(gone.status == 400 && gone.error.getFields().isEmpty(), gone);
+
+        var events = history.listHostHistory(SERVICE, ADDRESS, 1).getEvents();
+        must(events.size() == 1 && events.get(0).getEvent() == HostEventKind.DEREGISTERED, events);
+        must(events.get(0).getAt() != null, events);
+    }
+
+    /** A field that a later version of the contract adds. */
+    static void ignoreNews() throws Exception {
+        var answer = "{\"error\": \"e\", \"request_id\": \"r\", \"added_later\": 1}";
+        var later = JSON.getDefault().getMapper().readValue(answer, ApiError.class);
+        must(later.getError().equals("e"), later);
     }
 
     public static void main(String[] arguments) throws Exception {
         var client = new ApiClient();
         client.updateBaseUri(System.getenv("DISCOVERY_URL"));
         new Proof(client).prove();
+        ignoreNews();
     }
 }

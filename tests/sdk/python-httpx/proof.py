@@ -3,6 +3,7 @@
 import os
 
 from discovery_client import Client
+from discovery_client.api.history import list_host_history
 from discovery_client.api.load_balancing import set_host_weight, set_service_weight
 from discovery_client.api.registration import (
     deregister_host,
@@ -14,6 +15,8 @@ from discovery_client.models import (
     Acknowledgement,
     ApiError,
     ApiErrorFields,
+    History,
+    HostEventKind,
     HostList,
     HostRegistration,
     RegistrationTags,
@@ -62,7 +65,14 @@ etag = list_hosts.sync_detailed(SERVICE, client=client).headers["ETag"]
 unchanged = list_hosts.sync_detailed(SERVICE, client=client, if_none_match=etag)
 assert unchanged.status_code == 304 and unchanged.parsed is None, unchanged
 
+later = ApiError.from_dict({"error": "e", "request_id": "r", "added_later": 1})
+assert later.error == "e", later
+
 assert isinstance(deregister_host.sync(SERVICE, ADDRESS, client=client), Acknowledgement)
 assert hosts().hosts == []
 gone = deregister_host.sync_detailed(SERVICE, ADDRESS, client=client)
 assert gone.status_code == 400 and isinstance(gone.parsed, ApiError) and not gone.parsed.fields, gone
+
+history = list_host_history.sync(SERVICE, ADDRESS, client=client, limit=1)
+assert isinstance(history, History) and len(history.events) == 1, history
+assert history.events[0].event == HostEventKind.DEREGISTERED and history.events[0].at.tzinfo, history

@@ -8,6 +8,8 @@ from discovery_client import (
     ApiError,
     ApiException,
     Configuration,
+    HistoryApi,
+    HostEventKind,
     HostRegistration,
     LoadBalancingApi,
     RegistrationApi,
@@ -18,6 +20,7 @@ from discovery_client import (
 client = ApiClient(Configuration(host=os.environ["DISCOVERY_URL"]))
 registration = RegistrationApi(client)
 balancing = LoadBalancingApi(client)
+history = HistoryApi(client)
 
 SERVICE, REPO, ADDRESS = "sdk-python", "sdk-python-repo", "10.0.0.1"
 TAGS = RegistrationTags(
@@ -72,7 +75,13 @@ try:
 except ApiException as unchanged:
     assert unchanged.status == 304, unchanged
 
+later = ApiError.from_dict({"error": "e", "request_id": "r", "added_later": 1})
+assert later is not None and later.error == "e", later
+
 registration.deregister_host(SERVICE, ADDRESS)
 assert registration.list_hosts(SERVICE).hosts == []
 status, error = refused(lambda: registration.deregister_host(SERVICE, ADDRESS))
 assert status == 400 and error.error == "host not found" and error.fields is None, error
+
+(event,) = history.list_host_history(SERVICE, ADDRESS, limit=1).events
+assert event.event == HostEventKind.DEREGISTERED and event.at.tzinfo is not None, event

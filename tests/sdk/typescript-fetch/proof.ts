@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import {
   ApiErrorFromJSON,
   Configuration,
+  HistoryApi,
   LoadBalancingApi,
   RegistrationApi,
   ResponseError,
@@ -13,6 +14,7 @@ import {
 const configuration = new Configuration({ basePath: process.env.DISCOVERY_URL });
 const registration = new RegistrationApi(configuration);
 const balancing = new LoadBalancingApi(configuration);
+const history = new HistoryApi(configuration);
 
 const [service, serviceRepoName, ipAddress] = ["sdk-ts-fetch", "sdk-ts-fetch-repo", "10.0.0.1"];
 const tags = { az: "us-east-1a", region: "us-east-1", instanceId: "i-1", rack: "r7" };
@@ -63,11 +65,18 @@ async function prove(): Promise<void> {
   const conditional = registration.listHosts({ service, ifNoneMatch: etag });
   await assert.rejects(conditional, (error) => error instanceof ResponseError && error.response.status === 304);
 
+  const later = ApiErrorFromJSON({ error: "e", request_id: "r", added_later: 1 });
+  assert.equal(later.error, "e");
+
   await registration.deregisterHost({ service, ipAddress });
   assert.deepEqual((await registration.listHosts({ service })).hosts, []);
   const [again, gone] = await refused(registration.deregisterHost({ service, ipAddress }));
   assert.equal(again, 400);
   assert.equal(gone.fields, undefined);
+
+  const { events } = await history.listHostHistory({ service, ipAddress, limit: 1 });
+  assert.deepEqual(events.map((event) => event.event), ["deregistered"]);
+  assert(events[0]?.at instanceof Date);
 }
 
 void prove();

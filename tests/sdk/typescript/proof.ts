@@ -64,3 +64,8 @@ assert.deepEqual(await hosts(), []);
 const gone = await api.DELETE("/v1/registration/{service}/{ip_address}", { params: { path: hostPath } });
 assert.equal(gone.response.status, 400);
 assert.equal(gone.error?.fields, undefined);
+
+const { data: history } = await api.GET("/v1/history/{service}/{ip_address}", {
+  params: { path: hostPath, query: { limit: 1 } },
+});
+assert.deepEqual(history?.events.map((event) => event.event), ["deregistered"]);

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use discovery_client::types::builder;
-use discovery_client::types::{ApiError, Host, RegistrationTags};
+use discovery_client::types::{ApiError, Host, HostEventKind, RegistrationTags};
 use discovery_client::{Client, Error};
 
 const SERVICE: &str = "sdk-rust";
@@ -72,10 +72,19 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     // What is neither a success nor an error comes back as it is.
     assert!(matches!(conditional, Err(Error::UnexpectedResponse(answer)) if answer.status() == 304));
 
+    let later: ApiError = serde_json::from_str(r#"{"error": "e", "request_id": "r", "added_later": 1}"#)?;
+    assert_eq!(later.error, "e");
+
     client.deregister_host().service(SERVICE).ip_address(ADDRESS).send().await?;
     assert!(hosts(&client).await?.is_empty());
     let (status, error) =
         refused(client.deregister_host().service(SERVICE).ip_address(ADDRESS).send().await);
     assert_eq!((status, error.fields.len()), (400, 0));
+
+    let history = client.list_host_history().service(SERVICE).ip_address(ADDRESS);
+    let history = history.limit(1_u32).send().await?;
+    assert_eq!(history.events.len(), 1);
+    assert_eq!(history.events[0].event, HostEventKind::Deregistered);
+    assert!(history.events[0].at.timestamp() > 0);
     Ok(())
 }
