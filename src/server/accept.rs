@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use poem::Endpoint;
 use poem::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use poem::http::{Response, StatusCode};
+#[cfg(target_os = "linux")]
+use socket2::{SockFilter, SockRef};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
@@ -76,6 +78,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Admits what waits in the kernel, so that closing the listener resets nobody.
 fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) {
+    ignore_newcomers(&listener);
     let Ok(listener) = listener.into_std() else {
         return;
     };
@@ -90,6 +93,20 @@ fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) 
         }
     }
 }
+
+/// Has the kernel ignore whoever begins to connect, or else one might come between the last look and the close, and be
+/// reset. They try again by themselves within a second, when another node listens, or are refused.
+#[cfg(target_os = "linux")]
+fn ignore_newcomers(listener: &TcpListener) {
+    /// A packet filter of one instruction, which keeps nothing of any packet.
+    const RETURN_NOTHING: SockFilter = SockFilter::new(6, 0, 0, 0);
+    if let Err(error) = SockRef::from(listener).attach_filter(&[RETURN_NOTHING]) {
+        tracing::debug!(%error, "connections can still come while the listener closes");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ignore_newcomers(_: &TcpListener) {}
 
 /// Serves a connection if there is a place for it, else refuses it.
 fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer: SocketAddr) {
