@@ -9,6 +9,9 @@ mod writes;
 
 use criterion::{criterion_group, criterion_main};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(
     all,
     lists::hit,

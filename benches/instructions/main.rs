@@ -23,6 +23,9 @@ use poem::{Endpoint as _, EndpointExt as _, Request, Response};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::runtime::{Builder, Runtime};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything below the connections.
 struct Serving {
     app: App,
