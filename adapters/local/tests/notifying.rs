@@ -1,5 +1,7 @@
 //! What is announced and what is not, and that announcing changes nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ async fn notifying_store() -> Store {
 
 mod contract {
     use super::*;
-    storage_contract!(super::notifying_store);
+    storage_contract!(notifying_store);
 }
 
 impl Rig {

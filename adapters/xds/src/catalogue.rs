@@ -66,8 +66,8 @@ mod tests {
 
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
-    const HOUR: Duration = Duration::from_secs(3_600);
+    const DAY: Duration = Duration::from_hours(24);
+    const HOUR: Duration = Duration::from_hours(1);
 
     /// A catalogue after a scan at the beginning of time.
     fn scanned(names: &[&str]) -> (Catalogue, LeaseInstant) {

@@ -6,11 +6,15 @@ mod error;
 mod reply;
 mod request;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use discovery_domain::ServiceName;
 use futures_util::future::try_join_all;
 use poem::Request;
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::registry::{MetaApi, Registry as Schemas};
 use poem_openapi::{OpenApi, Tags};
 use tracing::{debug, warn};
 
@@ -32,7 +36,10 @@ use request::{Asked, Sent};
 pub const EXAMPLES: &str = include_str!("rest/examples.yaml");
 
 /// The operations of discovery over REST.
-pub struct XdsApi {
+pub struct XdsApi(Polls);
+
+/// What answers them.
+struct Polls {
     feed: Arc<Feed>,
     answered: Answered,
     metrics: XdsMetrics,
@@ -45,7 +52,7 @@ enum Tag {
 }
 
 #[OpenApi(tag = "Tag::Envoy")]
-impl XdsApi {
+impl Polls {
     /// Discover endpoints
     ///
     /// The hosts of a service as Envoy's endpoint discovery reads them: by region and zone, with weights, and with
@@ -94,16 +101,39 @@ impl XdsApi {
 }
 
 impl XdsApi {
-    /// The most names in one request: each may have to be read from the store.
-    const MOST_NAMES: usize = 1000;
-
     pub(crate) fn new(feed: Arc<Feed>, metrics: XdsMetrics) -> Self {
-        Self {
+        Self(Polls {
             feed,
             answered: Answered::default(),
             metrics,
-        }
+        })
     }
+}
+
+impl OpenApi for XdsApi {
+    fn meta() -> Vec<MetaApi> {
+        Polls::meta()
+    }
+
+    fn register(registry: &mut Schemas) {
+        Polls::register(registry);
+    }
+
+    /// For poem a colon begins a parameter, in the middle of a segment, too: so what follows it here is matched by a
+    /// regular expression.
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let mut own = HashMap::new();
+        self.0.add_routes(&mut own);
+        routes.extend(own.into_iter().map(|(path, methods)| {
+            let (before, after) = path.split_once(':').unwrap_or((&path, ""));
+            (format!("{before}<^:{after}>"), methods)
+        }));
+    }
+}
+
+impl Polls {
+    /// The most names in one request: each may have to be read from the store.
+    const MOST_NAMES: usize = 1000;
 
     async fn answer<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
         let outcome = self.find(kind, body).await;

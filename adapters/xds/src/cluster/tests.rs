@@ -33,7 +33,7 @@ fn a_cluster_read_over_rest_polls_the_operators_xds_cluster() {
         subset_keys: vec![vec!["canary".into(), "revision".into()]],
         ..ClusterTemplate::default()
     };
-    let shown: Value = serde_json::from_slice(cluster(template, EdsSource::Rest).json()).unwrap();
+    let shown: Value = serde_json::from_slice(&cluster(template, EdsSource::Rest).json()).unwrap();
     assert_eq!(
         shown,
         json!({
@@ -87,7 +87,7 @@ fn protobuf_says_what_json_says() {
     };
     let resource = cluster(template, EdsSource::Rest);
     let (json, pb): (Value, _) = (
-        serde_json::from_slice(resource.json()).unwrap(),
+        serde_json::from_slice(&resource.json()).unwrap(),
         protobuf(&resource),
     );
     let timeout = pb.connect_timeout.unwrap();
@@ -124,7 +124,7 @@ fn without_subset_keys_a_cluster_has_no_subsets() {
         ..ClusterTemplate::default()
     };
     let resource = cluster(template, EdsSource::Ads);
-    let json: Value = serde_json::from_slice(resource.json()).unwrap();
+    let json: Value = serde_json::from_slice(&resource.json()).unwrap();
     assert_eq!(json.get("lb_subset_config"), None);
     assert_eq!(protobuf(&resource).lb_subset_config, None);
 }

@@ -1,6 +1,7 @@
 //! What a poll asks, read within bounds of size and time.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::Duration;
@@ -56,11 +57,15 @@ impl<T> Sent<T> {
     pub(super) async fn read(self) -> Result<Asked, Failure> {
         let collected = timeout(PATIENCE, collect(self.body)).await;
         let bytes = collected.map_err(|_| Failure::TooSlow)??;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let wrong = |why: &dyn Display| {
             Failure::Wrong(format!(
-                "the body must be a discovery request in JSON: {error}"
+                "the body must be a discovery request in JSON: {why}"
             ))
-        })
+        };
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(wrong(&"it is no object"));
+        }
+        serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
     }
 }
 

@@ -26,7 +26,7 @@ fn shown(hosts: impl IntoIterator<Item = Registration>) -> Snapshot {
 }
 
 fn json_of(snapshot: &Snapshot) -> Value {
-    serde_json::from_slice(snapshot.resource().json()).unwrap()
+    serde_json::from_slice(&snapshot.resource().json()).unwrap()
 }
 
 /// The resource out of the field of a discovery response.
@@ -173,7 +173,7 @@ fn a_service_without_hosts_has_no_endpoints_rather_than_no_assignment() {
     let nobody = no_endpoints("svc/with:odd name".into());
     assert_eq!(protobuf_of(&nobody).cluster_name, "svc/with:odd name");
     assert_eq!(protobuf_of(&nobody).endpoints, []);
-    let json: Value = serde_json::from_slice(nobody.json()).unwrap();
+    let json: Value = serde_json::from_slice(&nobody.json()).unwrap();
     assert_eq!(json["endpoints"], json!([]));
     assert_eq!(
         shown([]).resource().version(),
