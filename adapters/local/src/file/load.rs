@@ -1,6 +1,5 @@
 //! Reading a file into the table that all reads are answered from.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use discovery_domain::{Host, HostKey, Row};
@@ -15,9 +14,9 @@ use crate::table::Table;
 pub(super) struct Loaded {
     /// Its rows.
     pub(super) table: Table,
-    /// The hosts whose rows can't be read, and how many rows do not even name one. They stay in the file, and count as
-    /// absent until their hosts check in or are deleted (liveness rule 8).
-    pub(super) unreadable: HashSet<HostKey>,
+    /// The hosts whose rows can't be read, each with the reason, and how many rows do not even name one. They stay in
+    /// the file, and count as absent until their hosts check in or are deleted (liveness rule 8).
+    pub(super) unreadable: Vec<(HostKey, &'static str)>,
     pub(super) nameless: usize,
 }
 
@@ -28,7 +27,7 @@ pub(super) fn load(disk: &Disk, timeline: &Timeline) -> Result<Loaded, redb::Err
         rows: Vec::new(),
         loaded: Loaded {
             table: Table::new(),
-            unreadable: HashSet::new(),
+            unreadable: Vec::new(),
             nameless: 0,
         },
     };
@@ -64,7 +63,7 @@ impl Loading<'_> {
             Err(why) => {
                 let (service, address) = (key.service().as_str(), key.address());
                 warn!(service, %address, why, "a row can't be read and is left out");
-                self.loaded.unreadable.insert(key);
+                self.loaded.unreadable.push((key, why));
             }
         }
     }

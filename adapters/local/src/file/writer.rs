@@ -93,7 +93,7 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => overloaded(),
                 mpsc::error::TrySendError::Closed(_) => closed(),
             })?;
-        answered.await.map_err(|_| closed())?
+        answered.await.map_err(|_| given_up())?
     }
 
     /// Has everything that was queued before written, and closes the file.
@@ -129,6 +129,13 @@ fn overloaded() -> StoreError {
 fn closed() -> StoreError {
     StoreError::Unavailable {
         what: "the file is closed".to_owned(),
+        source: None,
+    }
+}
+
+fn given_up() -> StoreError {
+    StoreError::Unavailable {
+        what: "the write was given up before it was done".to_owned(),
         source: None,
     }
 }
@@ -172,7 +179,7 @@ impl Rounds {
         let mut batch = Batch::new(&self.work.table, &self.work.unreadable);
         let replies: Vec<Reply> = steps
             .into_iter()
-            .filter_map(|step| step(Ok(&mut batch)))
+            .filter_map(|step| attempt(step, &mut batch))
             .collect();
         let outcome = match batch.into_writes() {
             Some(writes) => self.commit(writes),
@@ -208,6 +215,15 @@ impl Work {
             lease: self.timeline.in_file(now.lease),
         }
     }
+}
+
+/// Takes a step; one that panics is left out, and the others go on.
+fn attempt(step: Step, batch: &mut Batch<'_>) -> Option<Reply> {
+    let taken = catch_unwind(AssertUnwindSafe(|| step(Ok(batch))));
+    taken.unwrap_or_else(|_| {
+        error!("a write panicked and is left out");
+        None
+    })
 }
 
 /// Takes a panic of the database for what it is: it can't go on until the file is opened anew.

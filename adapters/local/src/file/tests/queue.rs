@@ -134,3 +134,15 @@ async fn what_was_queued_before_a_close_is_written() {
     }
     assert_eq!(web(&place.opened()).await.len(), 10);
 }
+
+#[tokio::test]
+async fn a_write_that_panics_takes_no_other_with_it() {
+    let place = Place::new();
+    let repository = Arc::new(place.open().expect("the file opens"));
+    let store = place.store(repository.clone());
+    let panics = |_: &mut crate::file::batch::Batch<'_>| panic!("as a test wants it");
+    let refused = repository.writer.write::<()>(panics).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })));
+    store.register("web", "10.0.0.1").await;
+    assert_eq!(web(&store).await.len(), 1);
+}

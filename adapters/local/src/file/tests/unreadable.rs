@@ -42,6 +42,11 @@ async fn an_unreadable_row_is_left_out_and_counted() {
     let place = spoiled().await;
     let repository = Arc::new(place.open().expect("the file opens"));
     assert_eq!(repository.left_out(), 2);
+    let named: Vec<_> = repository.unreadable().collect();
+    assert_eq!(
+        named,
+        [(&key("web", "10.0.0.1"), "it has an unknown version")]
+    );
     let store = place.store(repository);
     assert_eq!(web(&store).await.len(), 1);
     assert!(store.row(&key("web", "10.0.0.1")).await.is_none());
