@@ -1,0 +1,186 @@
+//! Opens many delta streams for one service of a running node, changes the service now and then, and prints what a
+//! stream costs the node in memory and how long a change takes to reach them all.
+//!
+//!     streams http://127.0.0.1:8080 PID [STREAMS [HOSTS [CHANGES]]]
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement is read by whoever started it"
+)]
+
+use discovery_domain::Clock;
+use discovery_local::SystemClock;
+use envoy_types::pb::envoy::config::core::v3::{Extension, Node};
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use futures_util::stream::{self, StreamExt};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tonic::transport::Endpoint;
+
+const SERVICE: &str = "measured";
+
+struct Measured {
+    base: String,
+    pid: u32,
+    streams: usize,
+    hosts: usize,
+    changes: usize,
+}
+
+#[tokio::main]
+async fn main() {
+    let mut args = std::env::args().skip(1);
+    let base = args.next().expect("the address of a node");
+    let pid = args.next().expect("the id of its process").parse().unwrap();
+    let mut number = |default| args.next().map_or(default, |text| text.parse().unwrap());
+    let measured = Measured {
+        base,
+        pid,
+        streams: number(1000),
+        hosts: number(100),
+        changes: number(20),
+    };
+    measured.run().await;
+}
+
+impl Measured {
+    async fn run(&self) {
+        for host in 1..=self.hosts {
+            self.register(host, 50).await;
+        }
+        let before = self.resident();
+        let (told, mut news) = unbounded_channel();
+        let clock = SystemClock::new();
+        let began = clock.monotonic();
+        let opened = (0..self.streams).map(|_| subscribe(self.base.clone(), told.clone()));
+        let opened: Vec<_> = stream::iter(opened).buffer_unordered(32).collect().await;
+        for _ in 0..self.streams {
+            news.recv().await.unwrap();
+        }
+        let took = clock.monotonic().saturating_sub(began);
+        let kibibytes = self.resident().saturating_sub(before) / self.streams as u64;
+        println!(
+            "{} streams opened and told of {} hosts in {took:?}",
+            self.streams, self.hosts
+        );
+        println!("{kibibytes} KiB of memory a stream");
+
+        let mut all = Vec::new();
+        for change in 0..self.changes {
+            let began = clock.monotonic();
+            self.register(1, 1 + change % 100).await;
+            for _ in 0..self.streams {
+                news.recv().await.unwrap();
+            }
+            all.push(clock.monotonic().saturating_sub(began));
+        }
+        all.sort_unstable();
+        let (median, worst) = (all[all.len() / 2], all[all.len() - 1]);
+        println!("a change reached all streams in {median:?} (median), {worst:?} (worst)");
+        println!(
+            "{} KiB of memory a stream afterwards",
+            self.resident().saturating_sub(before) / self.streams as u64
+        );
+        drop(opened);
+    }
+
+    async fn register(&self, host: usize, weight: usize) {
+        let (ip, instance) = (
+            format!("10.0.{}.{}", host / 250, host % 250),
+            format!("i-{host:017x}"),
+        );
+        let body = json!({
+            "ip": ip,
+            "port": 8080,
+            "revision": "8f14e45fceea167a5a36dedd4bea2543b16b00b5",
+            "service_repo_name": "measured-repo",
+            "tags": {
+                "az": format!("us-east-1{}", host % 3),
+                "region": "us-east-1",
+                "instance_id": instance,
+                "canary": false,
+                "load_balancing_weight": weight,
+            },
+        });
+        let url = format!("{}/v1/registration/{SERVICE}", self.base);
+        let answer = reqwest::Client::new().post(url).json(&body).send().await;
+        answer.unwrap().error_for_status().unwrap();
+    }
+
+    /// The node's memory in KiB.
+    fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap()
+    }
+}
+
+/// Opens a stream on a connection of its own, as an Envoy would, and reports every response. It lasts as long as what
+/// is returned.
+async fn subscribe(
+    base: String,
+    told: UnboundedSender<()>,
+) -> UnboundedSender<DeltaDiscoveryRequest> {
+    let channel = Endpoint::from_shared(base)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let mut client = AggregatedDiscoveryServiceClient::new(channel);
+    let (say, said) = unbounded_channel();
+    let requests = stream::unfold(said, async |mut said| Some((said.recv().await?, said)));
+    say.send(DeltaDiscoveryRequest {
+        node: Some(envoy()),
+        resource_names_subscribe: vec![SERVICE.into()],
+        ..about_endpoints()
+    })
+    .unwrap();
+    let mut responses = client
+        .delta_aggregated_resources(requests)
+        .await
+        .unwrap()
+        .into_inner();
+    let ack = say.clone();
+    tokio::spawn(async move {
+        while let Ok(Some(response)) = responses.message().await {
+            let response_nonce = response.nonce;
+            let acked = ack.send(DeltaDiscoveryRequest {
+                response_nonce,
+                ..about_endpoints()
+            });
+            if acked.is_err() || told.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    say
+}
+
+fn about_endpoints() -> DeltaDiscoveryRequest {
+    DeltaDiscoveryRequest {
+        type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment".into(),
+        ..DeltaDiscoveryRequest::default()
+    }
+}
+
+/// A node as large as that of a real Envoy, which names its 516 extensions.
+fn envoy() -> Node {
+    let extension = Extension {
+        name: "envoy.filters.connection_pools.tcp.generic".into(),
+        category: "envoy.upstreams".into(),
+        type_urls: vec!["envoy.extensions.upstreams.tcp.GenericProto".into()],
+        ..Extension::default()
+    };
+    Node {
+        id: "measured".into(),
+        cluster: "measured".into(),
+        extensions: vec![extension; 516],
+        ..Node::default()
+    }
+}
