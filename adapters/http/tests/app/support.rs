@@ -136,6 +136,7 @@ fn operations(registry: &Arc<Registry>, lists: &Arc<Lists>) -> BoxEndpoint<'stat
         Arc::clone(lists),
         Arc::new(Health::default()),
         settings,
+        (),
     )
 }
 

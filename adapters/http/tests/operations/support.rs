@@ -70,7 +70,13 @@ impl Server {
         let renderer = ListRenderer::new(&settings.environment, 1024 * 1024);
         let lists = Arc::new(Lists::new(registry.clone(), renderer));
         let health = Arc::new(Health::default());
-        let operations = api(registry.clone(), lists.clone(), health.clone(), settings);
+        let operations = api(
+            registry.clone(),
+            lists.clone(),
+            health.clone(),
+            settings,
+            (),
+        );
         let app = App::new(Parts {
             operations,
             contract: CONTRACT.clone(),
