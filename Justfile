@@ -15,6 +15,10 @@ run *args:
 test *args:
     cargo test --workspace --locked {{ args }}
 
+# Start the registry, register a host and read it back, as the README says
+readme:
+    python3 tests/readme.py
+
 # Format, lints, and what may depend on what
 check: deny
     cargo fmt --all --check
