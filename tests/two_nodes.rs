@@ -75,7 +75,9 @@ fn check_in_and_weigh(host: usize, round: usize, nodes: [SocketAddr; 2]) -> usiz
         weight = 1 + (host + 31 * beat + round) % 100;
         assert_eq!(weigh(&mut operator, host, weight).status, 204);
     }
-    beats.map(|beats| beats.join().expect("a check-in is acknowledged"));
+    for beats in beats {
+        beats.join().expect("a check-in is acknowledged");
+    }
     register(&mut Connection::to(nodes[(round + 1) % 2]), host, "last");
     for node in nodes {
         let shown = wait_until("both nodes show the last check-in", || {
