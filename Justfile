@@ -39,7 +39,7 @@ lint-contract:
 
 # Hold the contract to the code, to the linters, to what was released and, on every store, to the server
 contract: lint-contract _servers
-    cargo test --locked -p discovery-http --test contract
+    cargo test --locked -p discovery --test drift
     tests/tools/run python3 -m pytest -q -p no:cacheprovider tests/contract
     tests/tools/run python3 tests/contract/gate.py openapi/openapi.yaml openapi/released
     tests/tools/run tests/contract/conform InMemory InFile DynamoDB

@@ -52,6 +52,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
         settings,
         lease: &lease,
         clock: &clock,
+        history: &history,
         metrics: &mut metrics,
     };
     let storage = Storage::open(&mut around).await?;
@@ -68,7 +69,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     }
     let places = Arc::new(Places::new(
         settings.max_connections,
-        settings.connection_pool_size,
+        settings.store_connections(),
         &mut metrics,
     ));
     let told = XdsMetrics::registered(&mut metrics);

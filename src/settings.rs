@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use discovery_local::Bounds;
 use discovery_xds::{ClusterTemplate, LbPolicy, StreamLimits, XdsSettings};
 
 use define::{Setting, settings};
@@ -91,6 +92,12 @@ settings! {
     service_retention: u64 = "86400", "whole seconds";
     /// The most connections at a time; one more is answered 503. Never more than the open files allowed.
     max_connections: usize = "16384", "an integer", 1 to 1_000_000;
+    /// The most check-ins that the store is asked to record at a time. Changes by operators, and lists that are not
+    /// served from the cache, have a quarter of it each.
+    store_max_requests: usize = "256", "an integer", 1 to 100_000;
+    /// The most check-ins that wait beyond those, for a second at most; one more is answered 503. Changes and lists have
+    /// a quarter of it each, so check-ins are refused last.
+    store_max_waiting: usize = "8192", "an integer", 0 to 1_000_000;
     /// The most events that this node remembers of what happened to hosts; 0 remembers none.
     history_events: usize = "10000", "an integer", 0 to 1_000_000;
     /// Whether the operations of operators, like ending a guard, can be called: anybody who reaches the port can.
@@ -117,6 +124,25 @@ impl Settings {
     pub(crate) fn infile(&self) -> PathBuf {
         let below = || self.application_dir.join("hosts.redb");
         self.infile_path.clone().unwrap_or_else(below)
+    }
+
+    /// How much the store is asked at a time.
+    pub(crate) fn store_bounds(&self) -> Bounds {
+        Bounds {
+            requests: self.store_max_requests,
+            waiting: self.store_max_waiting,
+        }
+    }
+
+    /// The most connections to the store.
+    pub(crate) fn store_connections(&self) -> usize {
+        match self.storage().0 {
+            BackendStorage::DynamoDb => self
+                .store_bounds()
+                .all_requests()
+                .max(self.connection_pool_size),
+            BackendStorage::InFile | BackendStorage::InMemory => 0,
+        }
     }
 
     /// The endpoint that stands in for AWS.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{Clock, HostRepository, LeaseClock, ServiceName};
+use discovery_domain::{
+    Clock, Event, Happening, History, HostKey, HostRepository, LeaseClock, ServiceName,
+};
 use discovery_dynamodb::{DynamoDbHostRepository, DynamoDbSettings};
 use discovery_local::{
-    CacheMetrics, CacheSettings, Cached, HeldBack, InFileHostRepository, InMemoryHostRepository,
-    Metered, Notifying, OpenError, StoreMetrics,
+    Bounded, BoundsMetrics, CacheMetrics, CacheSettings, Cached, HeldBack, InFileHostRepository,
+    InMemoryHostRepository, Metered, Notifying, OpenError, StoreMetrics,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
@@ -25,6 +27,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) lease: &'a Arc<LeaseClock>,
     pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) history: &'a Arc<History>,
     pub(crate) metrics: &'a mut Metrics,
 }
 
@@ -52,7 +55,8 @@ impl Storage {
             BackendStorage::DynamoDb => Arc::new(around.open_table().await),
         };
         info!(%backend, because, "hosts are kept");
-        let mut repository = around.metered(store);
+        let metered = around.metered(store);
+        let mut repository = around.bounded(metered);
         let held_back = around.held_back(&repository);
         if let Some(held_back) = &held_back {
             repository = Arc::clone(held_back) as Arc<_>;
@@ -97,12 +101,24 @@ impl Surroundings<'_> {
         let path = self.settings.infile();
         let (lease, clock) = (Arc::clone(self.lease), Arc::clone(self.clock));
         let file = InFileHostRepository::open(&path, lease, clock)?;
+        for (key, why) in file.unreadable() {
+            self.remember_unreadable(key, why);
+        }
         let left_out: Gauge = Gauge::default();
         left_out.set(i64::try_from(file.left_out()).unwrap_or(i64::MAX));
         let about = "Rows of the file that could not be read when it was opened";
         self.metrics
             .register("discovery_file_rows_left_out", about, left_out);
         Ok(Arc::new(file))
+    }
+
+    fn remember_unreadable(&self, key: &HostKey, why: &str) {
+        self.history.record(Event {
+            at: self.lease.now().wall,
+            key: key.clone(),
+            what: Happening::Unreadable(why.to_owned()),
+            request_id: None,
+        });
     }
 
     async fn open_table(&mut self) -> DynamoDbHostRepository {
@@ -127,13 +143,24 @@ impl Surroundings<'_> {
             create_table: settings.dynamodb_create_tables_in_app,
             connection_pool_size: settings.connection_pool_size,
         };
-        DynamoDbHostRepository::open(settings, Arc::clone(self.lease), self.metrics).await
+        let lease = Arc::clone(self.lease);
+        let table = DynamoDbHostRepository::open(settings, lease, self.metrics).await;
+        table.remembering(Arc::clone(self.history))
     }
 
     /// Counts and times what the store is asked.
     fn metered(&mut self, store: Arc<dyn HostRepository>) -> Arc<dyn HostRepository> {
         let metrics = StoreMetrics::registered(self.metrics);
         Arc::new(Metered::new(store, metrics, Arc::clone(self.clock)))
+    }
+
+    /// Refuses what is more than the store may be asked.
+    fn bounded(&mut self, store: Arc<dyn HostRepository>) -> Arc<dyn HostRepository> {
+        let (bounds, metrics) = (
+            self.settings.store_bounds(),
+            BoundsMetrics::registered(self.metrics),
+        );
+        Arc::new(Bounded::new(store, bounds, &metrics, self.clock))
     }
 
     /// Spares the store most heartbeats, where the settings allow that.

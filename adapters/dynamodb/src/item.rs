@@ -107,6 +107,12 @@ pub(crate) fn attribute<'a>(item: &'a Item, name: &str) -> Result<&'a str, Unrea
     }
 }
 
+/// The key of the host that an item seems to be about, also where that is not spelt as it should be.
+pub(crate) fn likely_key(item: &Item) -> Option<HostKey> {
+    let address = HostAddress::parse(attribute(item, IP_ADDRESS).ok()?);
+    Some(HostKey::new(service(item).ok()?, address.ok()?))
+}
+
 fn service(item: &Item) -> Result<ServiceName, Unreadable> {
     ServiceName::parse(attribute(item, SERVICE)?).map_err(|e| Unreadable(e.to_string()))
 }

@@ -20,14 +20,16 @@ impl LeftOut {
         }
     }
 
-    /// Logs a row that is left out of a list.
-    pub(crate) fn log(&self, item: &Item, reason: &Unreadable) {
+    /// Logs a row that is left out of a list; tells whether that was news.
+    pub(crate) fn log(&self, item: &Item, reason: &Unreadable) -> bool {
         let service = attribute(item, SERVICE).unwrap_or_default();
         let address = attribute(item, IP_ADDRESS).unwrap_or_default();
         let row = (service.into(), address.into(), reason.to_string());
-        if !self.logged.contains_key(&row) {
+        let is_news = !self.logged.contains_key(&row);
+        if is_news {
             warn!(service, address, %reason, "a stored row can't be read and is on no list");
             self.logged.insert(row, ());
         }
+        is_news
     }
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use discovery_domain::{
-    Change, CheckIn, CheckInError, HostKey, HostRepository, LeaseClock, LeaseInstant,
+    Change, CheckIn, CheckInError, History, HostKey, HostRepository, LeaseClock, LeaseInstant,
     LoadBalancingWeight, Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
 };
 use prometheus_client::registry::Registry;
@@ -52,6 +52,7 @@ pub struct DynamoDbHostRepository {
     known: KnownRows,
     recent: RecentWrites,
     left_out: LeftOut,
+    history: Arc<History>,
     order: Order,
 }
 
@@ -79,8 +80,16 @@ impl DynamoDbHostRepository {
             lease,
             recent: RecentWrites::default(),
             left_out: LeftOut::new(),
+            history: Arc::new(History::new(0)),
             order: Order::new(),
         }
+    }
+
+    /// This repository, remembering there which rows can't be read.
+    #[must_use]
+    pub fn remembering(mut self, history: Arc<History>) -> Self {
+        self.history = history;
+        self
     }
 
     /// Makes sure that the table is there and of the right schema, and creates it if the settings say so; once that

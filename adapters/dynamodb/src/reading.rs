@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{
-    HostKey, HostList, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName, StoreError,
+    Event, Happening, HostKey, HostList, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName,
+    StoreError,
 };
 use tokio::time::sleep;
 
@@ -158,9 +159,23 @@ impl DynamoDbHostRepository {
             }
             Err(reason) => {
                 self.table.metrics.rows_left_out.inc();
-                self.left_out.log(item, &reason);
+                if self.left_out.log(item, &reason) {
+                    self.remember(item, &reason);
+                }
                 None
             }
+        }
+    }
+
+    /// Remembers that a row can't be read, if it says whose it is.
+    fn remember(&self, item: &Item, reason: &Unreadable) {
+        if let Some(key) = item::likely_key(item) {
+            self.history.record(Event {
+                at: self.lease.now().wall,
+                key,
+                what: Happening::Unreadable(reason.to_string()),
+                request_id: None,
+            });
         }
     }
 }

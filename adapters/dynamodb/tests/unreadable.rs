@@ -4,7 +4,7 @@ mod common;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::{LITERAL, TABLE, World, literal_with, literal_without, text};
-use discovery_domain::HostRepository;
+use discovery_domain::{Happening, HostRepository};
 use discovery_testkit::emulator::item;
 use discovery_testkit::hosts::{self, key, service, weight};
 
@@ -130,4 +130,41 @@ async fn rows_under_an_address_that_no_request_could_name_are_left_out() {
     let node = world.node().await;
     assert_eq!(node.list("reg-happy").await.len(), 0);
     assert!(node.scrape().contains("discovery_rows_left_out_total 4\n"));
+}
+
+#[tokio::test]
+async fn an_unreadable_row_is_remembered_once_for_each_reason() {
+    let world = World::new().await;
+    let node = world.node().await;
+    world.put(&literal_without("port")).await;
+    for _ in 0..3 {
+        node.list("reg-happy").await;
+        node.list_repo("rp").await;
+    }
+    world.put(&literal_without("revision")).await;
+    node.list("reg-happy").await;
+    let misspelt = literal_with(&[("ip_address", "FD00::1")]);
+    world.put(&misspelt).await;
+    world
+        .put(&literal_with(&[("ip_address", "010.0.0.1")]))
+        .await;
+    node.list("reg-happy").await;
+    let events = node.history.latest(&service("reg-happy"), 100, |_| true);
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|event| (event.key, event.what))
+        .collect();
+    let unreadable = |ip, reason: &str| {
+        let what = Happening::Unreadable(reason.into());
+        (key("reg-happy", ip), what)
+    };
+    let expected = [
+        unreadable(
+            "fd00::1",
+            "ip_address must be spelt fd00::1, got \"FD00::1\"",
+        ),
+        unreadable("10.0.0.1", "revision is missing"),
+        unreadable("10.0.0.1", "port is missing"),
+    ];
+    assert_eq!(events, expected);
 }

@@ -189,6 +189,10 @@ fn tidy(value: &mut Value) {
                     .map(|(name, header)| (as_sent(name), header.clone()))
                     .collect();
             }
+            // Beside a reference, a part that only describes has generators of SDKs make a second type.
+            if let Some(parts) = members.get_mut("allOf").and_then(Value::as_sequence_mut) {
+                parts.retain(|part| !only_describes(part));
+            }
             if members.get("in").is_some_and(|place| place != "query") {
                 members.remove("explode");
             }
@@ -205,6 +209,11 @@ fn tidy(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+fn only_describes(schema: &Value) -> bool {
+    let members = schema.as_mapping();
+    members.is_some_and(|members| members.keys().all(|name| name == "description"))
 }
 
 /// `IF-NONE-MATCH` as `If-None-Match`.

@@ -33,6 +33,7 @@ pub struct InFileHostRepository {
     writer: Writer,
     last_commit: DateTime<Utc>,
     left_out: usize,
+    unreadable: Vec<(HostKey, &'static str)>,
 }
 
 impl InFileHostRepository {
@@ -64,7 +65,11 @@ impl InFileHostRepository {
         let work = Work {
             disk,
             table: Arc::clone(&table),
-            unreadable: loaded.unreadable,
+            unreadable: loaded
+                .unreadable
+                .iter()
+                .map(|(key, _)| key.clone())
+                .collect(),
             timeline,
             lease,
             clock,
@@ -80,12 +85,18 @@ impl InFileHostRepository {
             writer,
             last_commit,
             left_out,
+            unreadable: loaded.unreadable,
         })
     }
 
     /// How many rows of the file could not be read when it was opened.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// The hosts whose rows could not be read when the file was opened, each with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&HostKey, &'static str)> {
+        self.unreadable.iter().map(|(key, why)| (key, *why))
     }
 
     /// Writes what was asked for before, closes the file and refuses later writes; reads go on.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use discovery_domain::{Change, CheckIn, HostRepository, LeaseClock, LeaseInstant, Row};
+use discovery_domain::{Change, CheckIn, History, HostRepository, LeaseClock, LeaseInstant, Row};
 use discovery_dynamodb::{DynamoDbHostRepository, DynamoDbSettings};
 use discovery_testkit::emulator::{Emulator, Item};
 use discovery_testkit::proxy::Proxy;
@@ -58,6 +58,7 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) proxy: Proxy,
     pub(crate) metrics: Registry,
+    pub(crate) history: Arc<History>,
 }
 
 impl World {
@@ -113,12 +114,14 @@ impl Node {
         };
         let mut metrics = Registry::default();
         let open = DynamoDbHostRepository::open(settings, Arc::clone(&lease), &mut metrics);
+        let history = Arc::new(History::new(100));
         Self {
-            repository: Arc::new(open.await),
+            repository: Arc::new(open.await.remembering(Arc::clone(&history))),
             lease,
             clock: Arc::clone(clock),
             proxy,
             metrics,
+            history,
         }
     }
 

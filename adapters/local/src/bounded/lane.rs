@@ -132,7 +132,7 @@ mod tests {
         assert!(told(1).is_empty());
         clock.advance(Duration::from_millis(1));
         assert_eq!(told(10), [1001]);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         assert_eq!(told(1), [10]);
     }
 }
