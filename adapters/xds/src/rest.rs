@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use discovery_domain::ServiceName;
 use futures_util::future::try_join_all;
-use poem::Request;
 use poem::endpoint::BoxEndpoint;
+use poem::error::NotFoundError;
 use poem::http::Method;
+use poem::{Endpoint, EndpointExt, Request, Response};
 use poem_openapi::registry::{MetaApi, Registry as Schemas};
 use poem_openapi::{OpenApi, Tags};
 use tracing::{debug, warn};
@@ -119,15 +120,30 @@ impl OpenApi for XdsApi {
         Polls::register(registry);
     }
 
-    /// For poem a colon begins a parameter, in the middle of a segment, too: so what follows it here is matched by a
-    /// regular expression.
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
         let mut own = HashMap::new();
         self.0.add_routes(&mut own);
-        routes.extend(own.into_iter().map(|(path, methods)| {
-            let (before, after) = path.split_once(':').unwrap_or((&path, ""));
-            (format!("{before}<^:{after}>"), methods)
-        }));
+        let posts = own.into_iter().filter_map(|(path, mut methods)| {
+            let endpoint = methods.remove(&Method::POST)?;
+            Some((path, endpoint))
+        });
+        let methods = routes.entry("/v3/:operation".to_owned()).or_default();
+        methods.insert(Method::POST, ByPath(posts.collect()).boxed());
+    }
+}
+
+/// Endpoints by their whole paths. For poem's router a colon begins a parameter, in the middle of a segment, too, so it
+/// can't tell one of these paths from the other.
+struct ByPath(HashMap<String, BoxEndpoint<'static>>);
+
+impl Endpoint for ByPath {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        match self.0.get(request.uri().path()) {
+            Some(endpoint) => endpoint.call(request).await,
+            None => Err(NotFoundError.into()),
+        }
     }
 }
 

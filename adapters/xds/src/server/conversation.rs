@@ -141,8 +141,8 @@ impl<S: Protocol> Conversation<S> {
         };
         let (metrics, label) = (&self.shared.metrics, kind.into());
         match &heard.verdict {
-            Verdict::Silent => {}
-            Verdict::Ack | Verdict::Again => _ = metrics.acks.get_or_create(&label).inc(),
+            Verdict::Silent | Verdict::Again => {}
+            Verdict::Ack => _ = metrics.acks.get_or_create(&label).inc(),
             Verdict::Stale => _ = metrics.stale_nonces.get_or_create(&label).inc(),
             Verdict::Nack(reason) => {
                 metrics.rejections.get_or_create(&label).inc();

@@ -296,3 +296,12 @@ async fn a_client_that_asks_on_with_an_old_version_is_counted_as_having_rejected
     poll(&node, ENDPOINTS, &other).await;
     assert_eq!(rejections(), 2, "another node asks for the first time");
 }
+
+#[tokio::test]
+async fn nothing_else_is_discovered_by_polls() {
+    let node = Node::start().await;
+    for path in ["/v3/discovery:listeners", "/v3/discovery", "/v3/clusters"] {
+        let answer = poll(&node, path, &json!({})).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
