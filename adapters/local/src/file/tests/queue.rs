@@ -50,8 +50,9 @@ async fn writes_that_wait_together_share_a_commit() {
         call.await.expect("the write is taken");
     }
     let syncs = faults.syncs.load(Ordering::Relaxed) - before;
+    // One commit hangs, the other takes all that wait; the file may grow meanwhile, which takes a sync of its own.
     assert!(
-        syncs <= 2 * one_commit,
+        syncs <= 2 * one_commit + 1,
         "{syncs} syncs for 64 writes, {one_commit} for one"
     );
     assert_eq!(web(&store).await.len(), 64);
