@@ -82,6 +82,11 @@ load *args:
     cargo build --release --locked --bin discovery
     cargo run --quiet --release --locked -p discovery-bench --bin load -- {{ args }}
 
+# Break the store, the network, the clocks and the clients of the binary: all, or those that `just faults --list` names
+faults *args: (_debian "faketime" "faketime")
+    cargo build --release --locked --bin discovery
+    DISCOVERY_BINARY=target/release/discovery cargo run --locked -p discovery-faults -- {{ args }}
+
 # Compare the instructions of the hot paths with those of another commit; more than 5 % above them fails
 bench-instructions base: (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
     GUNGRAUN_RUNNER={{ tools }}/bin/gungraun-runner benches/instructions/compare.sh {{ base }}

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::client::{Connection, Target};
+use crate::fleet::Fleet;
 use crate::progress::Progress;
 use crate::tally::Tally;
 use crate::{Result, now};
@@ -37,6 +38,18 @@ pub async fn flat_out(
         });
     }
     Ok(sum(tasks).await)
+}
+
+/// Has every host of a fleet check in once; any refusal is an error.
+pub async fn register(target: Target, fleet: &Fleet) -> Result<()> {
+    const CONNECTIONS: usize = 64;
+    let (fleet, hosts) = (fleet.clone(), fleet.hosts());
+    let check_in = move |number| fleet.host(number).check_in();
+    let tally = flat_out(target, CONNECTIONS, "register", hosts, check_in).await?;
+    match tally.unsuccessful() {
+        0 => Ok(()),
+        _ => Err(format!("hosts could not be registered: {tally}").into()),
+    }
 }
 
 /// When each of several connections sends: at a steady rate over all of them, until the end.

@@ -1,7 +1,7 @@
 //! The processes that are measured: started here, ended with their owner, weighed by what the kernel says of them.
 
 use std::fs;
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStderr, ChildStdout, Command};
 
 use tokio::time::{Duration, sleep};
 
@@ -30,6 +30,16 @@ impl Process {
     /// What it writes, where its standard output was piped.
     pub fn output(&mut self) -> Option<ChildStdout> {
         self.0.stdout.take()
+    }
+
+    /// What it writes as errors, where its standard error was piped.
+    pub fn errors(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
     }
 
     /// Asks it to stop and waits until it has.

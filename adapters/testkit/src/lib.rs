@@ -6,9 +6,11 @@ pub mod contract;
 pub mod emulator;
 mod faulty;
 pub mod hosts;
+mod log;
 #[cfg(feature = "dynamodb")]
 pub mod proxy;
 
 pub use clock::ManualClock;
 pub use contract::Store;
 pub use faulty::{Fault, Faulty};
+pub use log::Log;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use discovery_bench::client::{Connection, Target};
 use discovery_bench::fleet::{Fleet, get, list_path};
-use discovery_bench::pace;
+use discovery_bench::pace::register;
 use discovery_bench::server::Server;
 use discovery_bench::{Result, process};
 
@@ -36,17 +36,6 @@ pub(crate) async fn registry(settings: &[(&str, String)], fleet: &Fleet) -> Resu
     let server = Server::start(settings).await?;
     register(server.target, fleet).await?;
     Ok(server)
-}
-
-/// Registers a fleet.
-pub(crate) async fn register(target: Target, fleet: &Fleet) -> Result<()> {
-    let (fleet, hosts) = (fleet.clone(), fleet.hosts());
-    let check_in = move |number| fleet.host(number).check_in();
-    let tally = pace::flat_out(target, WRITERS as usize, "register", hosts, check_in).await?;
-    match tally.unsuccessful() {
-        0 => Ok(()),
-        _ => Err(format!("hosts could not be registered: {tally}").into()),
-    }
 }
 
 /// Keeps a list as a file of the same path, so that a file server gives the same bytes.

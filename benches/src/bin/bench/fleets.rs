@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use discovery_bench::fleet::Fleet;
+use discovery_bench::pace::register;
 use discovery_bench::server::Server;
 use discovery_bench::{Result, now};
 use tempfile::TempDir;
@@ -41,7 +42,7 @@ impl Grown {
         let (folder, fleet) = (tempfile::tempdir()?, fixture::fleet(services, hosts));
         let server = Server::start(&in_memory(folder.path())).await?;
         let empty = resident(&server)?;
-        fixture::register(server.target, &fleet).await?;
+        register(server.target, &fleet).await?;
         let full = resident(&server)?;
         Ok(Self {
             fleet,
