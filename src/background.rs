@@ -80,7 +80,7 @@ pub(crate) fn tell_envoys(tasks: &mut JoinSet<()>, xds: &Arc<Xds>, here: Receive
 }
 
 /// Ticks at once and then every `pause`; what was missed is not made up for.
-fn every(pause: Duration) -> Interval {
+pub(crate) fn every(pause: Duration) -> Interval {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -3,6 +3,7 @@
 mod background;
 mod cli;
 mod node;
+mod other_nodes;
 mod saved_lists;
 mod server;
 mod settings;

@@ -55,7 +55,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
         history: &history,
         metrics: &mut metrics,
     };
-    let storage = Storage::open(&mut around).await?;
+    let mut storage = Storage::open(&mut around).await?;
     let repository = Arc::clone(&storage.repository);
     let registry = Registry::new(repository, lease, liveness(settings));
     let registry = Arc::new(registry.remembering(history));
@@ -77,6 +77,9 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     let work = work(settings, &storage, &registry, &health, &places);
     let mut tasks = background::start(work, &mut metrics);
     background::tell_envoys(&mut tasks, &xds, storage.changes.subscribe());
+    if let Some(other_nodes) = storage.other_nodes.take() {
+        other_nodes.join(&mut tasks, &xds, storage.changes.subscribe());
+    }
     let app = app(settings, &registry, &health, &xds, clock, metrics);
 
     let address = SocketAddr::new(settings.bind_address, settings.port);

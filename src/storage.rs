@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry as Metrics;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use crate::other_nodes::OtherNodes;
 use crate::saved_lists::SavedLists;
 use crate::settings::{BackendStorage, CacheType, Settings};
 
@@ -40,6 +41,8 @@ pub(crate) struct Storage {
     pub(crate) held_back: Option<Arc<HeldBack>>,
     /// Where lists are saved, in case the store is down at the next start.
     pub(crate) saved_lists: Option<Arc<SavedLists>>,
+    /// Those that share the store.
+    pub(crate) other_nodes: Option<OtherNodes>,
     /// The file, which has to be closed at the end.
     file: Option<Arc<InFileHostRepository>>,
 }
@@ -48,11 +51,15 @@ impl Storage {
     /// Opens the store that the settings name. A remote one is not asked yet.
     pub(crate) async fn open(around: &mut Surroundings<'_>) -> Result<Self, OpenError> {
         let (backend, because) = around.settings.storage();
-        let mut file = None;
+        let (mut file, mut between_nodes) = (None, None);
         let store: Arc<dyn HostRepository> = match backend {
             BackendStorage::InMemory => Arc::new(InMemoryHostRepository::new()),
             BackendStorage::InFile => Arc::clone(file.insert(around.open_file()?)) as Arc<_>,
-            BackendStorage::DynamoDb => Arc::new(around.open_table().await),
+            BackendStorage::DynamoDb => {
+                let table = around.open_table().await;
+                between_nodes = Some(table.other_nodes());
+                Arc::new(table)
+            }
         };
         info!(%backend, because, "hosts are kept");
         let metered = around.metered(store);
@@ -61,17 +68,22 @@ impl Storage {
         if let Some(held_back) = &held_back {
             repository = Arc::clone(held_back) as Arc<_>;
         }
-        let mut saved_lists = None;
-        let is_remote = backend == BackendStorage::DynamoDb;
-        if is_remote || around.settings.cache_type == CacheType::Simple {
+        let (mut saved_lists, mut other_nodes) = (None, None);
+        if between_nodes.is_some() || around.settings.cache_type == CacheType::Simple {
             let cached = around.cached(repository);
-            if is_remote {
+            if let Some((announcer, listener)) = between_nodes {
                 saved_lists = SavedLists::of(cached.clone(), around.settings);
+                other_nodes = Some(OtherNodes {
+                    announcer,
+                    listener,
+                    cached: cached.clone(),
+                });
             }
             repository = Arc::new(cached);
         }
         let changes = broadcast::Sender::new(CHANGES_HELD);
         Ok(Self {
+            other_nodes,
             repository: Arc::new(Notifying::new(repository, changes.clone())),
             changes,
             held_back,

@@ -2,6 +2,8 @@
 //!
 //! Every write is one request, conditional on what it was made from; a read is one `Query` a page.
 
+mod announcements;
+mod announcer;
 mod call;
 mod check_ins;
 mod client;
@@ -35,6 +37,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+pub use announcements::News;
+pub use announcer::{Announcer, Listener};
 pub use client::DynamoDbSettings;
 use known::KnownRows;
 use left_out::LeftOut;
@@ -45,7 +49,7 @@ use table::Table;
 
 /// Keeps hosts in a DynamoDB table.
 pub struct DynamoDbHostRepository {
-    table: Table,
+    table: Arc<Table>,
     create_table: bool,
     checked: OnceCell<()>,
     lease: Arc<LeaseClock>,
@@ -69,11 +73,11 @@ impl DynamoDbHostRepository {
         let client = client::connect(&settings).await;
         let metrics = Metrics::registered(metrics);
         Self {
-            table: Table {
+            table: Arc::new(Table {
                 client,
                 name: settings.table,
                 metrics,
-            },
+            }),
             create_table: settings.create_table,
             checked: OnceCell::new(),
             known: KnownRows::new(Arc::clone(&lease)),
@@ -90,6 +94,11 @@ impl DynamoDbHostRepository {
     pub fn remembering(mut self, history: Arc<History>) -> Self {
         self.history = history;
         self
+    }
+
+    /// The two ends of what nodes tell each other of their changes.
+    pub fn other_nodes(&self) -> (Announcer, Listener) {
+        announcer::pair(&self.table, &self.lease)
     }
 
     /// Makes sure that the table is there and of the right schema, and creates it if the settings say so; once that

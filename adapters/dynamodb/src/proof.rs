@@ -39,7 +39,7 @@ impl Table {
     }
 
     /// The failure of a write that had no condition.
-    fn unconditional(&self, refusal: Refusal) -> StoreError {
+    pub(crate) fn unconditional(&self, refusal: Refusal) -> StoreError {
         match refusal {
             Refusal::Store(error) => error,
             Refusal::Condition { .. } => StoreError::Broken {

@@ -5,7 +5,7 @@ use discovery_domain::{Host, HostKey, Removed, Row, StoreError};
 use crate::DynamoDbHostRepository;
 use crate::date;
 use crate::expression::Expression;
-use crate::item::{LAST_CHECK_IN, text};
+use crate::item::{LAST_CHECK_IN, key_of, text};
 use crate::table::Refusal;
 
 impl DynamoDbHostRepository {
@@ -13,7 +13,7 @@ impl DynamoDbHostRepository {
     pub(crate) async fn remove(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
         let _alone = self.order.alone(key).await;
         let began = self.began();
-        let row = match self.table.delete(key, &Expression::exists()).await {
+        let row = match self.table.delete(key_of(key), &Expression::exists()).await {
             Ok(removed) => removed
                 .and_then(|item| self.read(&item).ok())
                 .map(|stored| self.known.sight(stored, &began).row.clone()),
@@ -36,7 +36,7 @@ impl DynamoDbHostRepository {
         let _alone = self.order.alone(key).await;
         let condition = Expression::unchanged(LAST_CHECK_IN, text(self.stored_text_of(seen)));
         let began = self.began();
-        match self.table.delete(key, &condition).await {
+        match self.table.delete(key_of(key), &condition).await {
             Ok(_)
             | Err(Refusal::Condition {
                 found: None,

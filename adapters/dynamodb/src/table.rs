@@ -57,7 +57,8 @@ impl Table {
             .await
     }
 
-    async fn query(
+    /// The rows under one key of the table or of an index.
+    pub(crate) async fn query(
         &self,
         index: Option<String>,
         attribute: &str,
@@ -191,13 +192,13 @@ impl Table {
     /// Removes a row, and returns it.
     pub(crate) async fn delete(
         &self,
-        key: &HostKey,
+        key: Item,
         condition: &Expression,
     ) -> Result<Option<Item>, Refusal> {
         let call = self.call("DeleteItem");
         let delete = self.client.delete_item().table_name(&self.name);
         let answer = delete
-            .set_key(Some(key_of(key)))
+            .set_key(Some(key))
             .set_condition_expression(condition.condition())
             .set_expression_attribute_names(condition.names())
             .set_expression_attribute_values(condition.values())

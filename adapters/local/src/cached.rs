@@ -94,8 +94,31 @@ impl Cached {
         self.0.outage.reason()
     }
 
+    /// Takes in that another node has changed a service: its list, and those of the repos whose hosts are on it, are
+    /// read again before they are served (liveness rule 16).
+    pub fn changed_elsewhere(&self, service: &ServiceName) {
+        let now = self.0.lease.instant();
+        let Some(entry) = self.0.lists.get(&Key::Service(service.clone())) else {
+            return;
+        };
+        entry.outdated(now);
+        let repos = entry.repos().into_iter().map(Key::Repo);
+        for entry in repos.filter_map(|repo| self.0.lists.get(&repo)) {
+            entry.outdated(now);
+        }
+    }
+
+    /// Takes in that other nodes have changed services, and that nobody knows which.
+    pub fn anything_changed_elsewhere(&self) {
+        let now = self.0.lease.instant();
+        for entry in &self.0.lists {
+            entry.value().outdated(now);
+        }
+    }
+
     async fn read(&self, key: Key, not_before: LeaseInstant) -> Result<Reading, StoreError> {
         let entry = self.0.entry(&key);
+        let not_before = not_before.max(entry.outdated_at());
         loop {
             if let Some(reading) = entry.fresh(|read| self.0.is_fresh(read, not_before)) {
                 self.0.metrics.hits.inc();

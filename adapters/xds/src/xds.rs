@@ -110,17 +110,23 @@ impl Xds {
     pub async fn follow(&self, mut announced: Receiver<ServiceName>, origin: Origin) {
         loop {
             match announced.recv().await {
-                Ok(service) => {
-                    self.census.changed(&service);
-                    self.feed.changed(&service, origin);
-                }
-                Err(RecvError::Lagged(_)) => {
-                    self.census.missed_changes();
-                    self.feed.missed_changes();
-                }
+                Ok(service) => self.changed(&service, origin),
+                Err(RecvError::Lagged(_)) => self.missed_changes(),
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Takes in that a service has changed.
+    pub fn changed(&self, service: &ServiceName, origin: Origin) {
+        self.census.changed(service);
+        self.feed.changed(service, origin);
+    }
+
+    /// Takes in that any service may have changed.
+    pub fn missed_changes(&self) {
+        self.census.missed_changes();
+        self.feed.missed_changes();
     }
 
     /// Ends every stream, so that its client turns to another node.

@@ -1,11 +1,13 @@
 //! One cached list: what was read, what this node has written since, and the load that is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use discovery_domain::{HostKey, HostList, LeaseInstant, Reading, Row, Stale, StoreError};
+use discovery_domain::{
+    HostKey, HostList, LeaseInstant, Reading, Row, ServiceRepoName, Stale, StoreError,
+};
 use tokio::sync::watch;
 
 /// A list under one key of the cache.
@@ -23,6 +25,8 @@ struct State {
     written: Vec<(HostKey, Option<Row>)>,
     /// Whether two of them may have been answered in another order than they were done in.
     disordered: bool,
+    /// When another node was last heard to have changed the list: what was read before is only a last resort.
+    outdated_at: Option<LeaseInstant>,
 }
 
 /// When the rows were read, by every clock that asks.
@@ -145,6 +149,26 @@ impl Entry {
         if let Some(read) = &mut self.state().read {
             read.doubted = true;
         }
+    }
+
+    /// Has the list read again before it is trusted: another node has changed it by then.
+    pub(super) fn outdated(&self, at: LeaseInstant) {
+        self.state().outdated_at = Some(at);
+    }
+
+    /// The lease time before which no reading of the list will do.
+    pub(super) fn outdated_at(&self) -> LeaseInstant {
+        let outdated_at = self.state().outdated_at;
+        outdated_at.unwrap_or(LeaseInstant::DISTANT_PAST)
+    }
+
+    /// The repos of the hosts that the list shows.
+    pub(super) fn repos(&self) -> BTreeSet<ServiceRepoName> {
+        let state = self.state();
+        let hosts = state.rows.values();
+        hosts
+            .map(|row| row.host.service_repo_name.clone())
+            .collect()
     }
 
     /// The row of a host, as far as the list shows it.

@@ -163,6 +163,8 @@ impl Rounds {
         if let Err(error) = self.work.disk.close() {
             error!(%error, "the file could not be closed cleanly; the next start recovers it");
         }
+        // Whoever writes from now on learns that the file is closed.
+        drop(waiting);
         if let Some(closing) = closing {
             let _ = closing.send(());
         }

@@ -1,0 +1,96 @@
+//! What nodes tell each other through the table (liveness rule 16).
+
+mod common;
+
+use std::time::Duration;
+
+use common::World;
+use discovery_domain::{HostRepository, ServiceName};
+use discovery_dynamodb::News;
+use discovery_testkit::hosts::service;
+
+fn named(news: &News) -> Vec<&str> {
+    news.services.iter().map(ServiceName::as_str).collect()
+}
+
+#[tokio::test]
+async fn a_change_is_told_to_every_other_node_once_and_takes_one_query() {
+    let world = World::new().await;
+    let (one, two) = (world.node().await, world.node().await);
+    let (mut announcer, mut own) = one.repository.other_nodes();
+    let (_, mut other) = two.repository.other_nodes();
+    assert_eq!(
+        other.news().await.expect("the rows are read"),
+        News::default()
+    );
+    announcer.changed(service("web"));
+    announcer.changed(service("api"));
+    announcer.changed(service("web"));
+    announcer.announce().await.expect("the row is written");
+    assert_eq!(one.requests(), "PutItem 1");
+    two.requests();
+    let news = other.news().await.expect("the rows are read");
+    assert_eq!((named(&news), news.incomplete), (vec!["api", "web"], false));
+    assert_eq!(
+        other.news().await.expect("the rows are read"),
+        News::default()
+    );
+    assert_eq!(two.requests(), "Query 2");
+    assert_eq!(
+        own.news().await.expect("the rows are read"),
+        News::default()
+    );
+}
+
+#[tokio::test]
+async fn what_could_not_be_announced_is_announced_the_next_time() {
+    let world = World::new().await;
+    let (one, two) = (world.node().await, world.node().await);
+    let (mut announcer, _) = one.repository.other_nodes();
+    let (_, mut other) = two.repository.other_nodes();
+    announcer.changed(service("web"));
+    one.proxy.set_fault(discovery_testkit::proxy::Fault::Refuse);
+    announcer.announce().await.expect_err("the store is down");
+    one.proxy.heal();
+    announcer.announce().await.expect("the row is written");
+    assert_eq!(
+        named(&other.news().await.expect("the rows are read")),
+        ["web"]
+    );
+}
+
+#[tokio::test]
+async fn announcements_are_on_no_list_and_in_no_catalogue() {
+    let world = World::new().await;
+    let node = world.node().await;
+    let (mut announcer, _) = node.repository.other_nodes();
+    announcer.changed(service("web"));
+    announcer.announce().await.expect("the row is written");
+    let services = node.repository.services().await;
+    assert_eq!(services.expect("the table is scanned"), []);
+    assert!(node.list("web").await.is_empty());
+    let item = world.emulator.items(common::TABLE).await.remove(0);
+    assert!(
+        !item.contains_key("service_repo_name"),
+        "the index would hold it"
+    );
+}
+
+#[tokio::test]
+async fn rows_of_nodes_that_are_long_gone_are_removed() {
+    let world = World::new().await;
+    let (one, two) = (world.node().await, world.node().await);
+    let (mut announcer, _) = one.repository.other_nodes();
+    let (_, mut other) = two.repository.other_nodes();
+    announcer.changed(service("web"));
+    announcer.announce().await.expect("the row is written");
+    world.clock.advance(Duration::from_hours(24));
+    other.news().await.expect("the rows are read");
+    assert_eq!(two.requests(), "Query 1");
+    world.clock.advance(Duration::from_secs(1));
+    other.news().await.expect("the rows are read");
+    assert_eq!(two.requests(), "DeleteItem 1, Query 1");
+    announcer.changed(service("api"));
+    announcer.announce().await.expect("the row is written");
+    assert!(named(&other.news().await.expect("the rows are read")).contains(&"api"));
+}
