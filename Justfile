@@ -49,6 +49,10 @@ release-contract: lint-contract
     tests/tools/run python3 tests/contract/gate.py openapi/openapi.yaml openapi/released
     tests/contract/release openapi/openapi.yaml openapi/released
 
+# Drive a real Envoy, and a gRPC program, in every way there is; `just e2e -k canary` tries a part
+e2e *args: _servers
+    tests/envoy/run python3 -m pytest -c tests/envoy/pytest.ini tests/envoy {{ args }}
+
 # Write a client below target/sdk: python, python-httpx, typescript-fetch, typescript, rust, go or java
 sdk language:
     tests/tools/run tests/sdk/generate {{ language }}
@@ -73,6 +77,11 @@ bench *args: (_debian "wrk" "wrk") (_debian "nginx" "nginx-light")
 # Time the domain and the stores inside one process
 bench-in-process *args:
     cargo bench --locked -p discovery-bench --bench in-process -- {{ args }}
+
+# Measure how soon a real Envoy can use what is registered, and what many streams cost, beside the targets
+bench-xds *args:
+    cargo build --release --locked -p discovery -p discovery-xds --bin discovery --example streams
+    DISCOVERY_BINARY={{ justfile_directory() }}/target/release/discovery tests/envoy/run python3 tests/envoy/bench.py {{ args }}
 
 # Measure what 100,000 and 1,000,000 hosts take of memory
 bench-memory: (bench "memory")

@@ -1,5 +1,5 @@
-//! Opens many delta streams for one service of a running node, changes the service now and then, and prints what a
-//! stream costs the node in memory and how long a change takes to reach them all.
+//! Opens many delta streams for one service of a running node, changes the service now and then, and prints, in JSON, what
+//! a stream costs the node in memory, and how long and how much of the node's CPU a change takes to reach them all.
 //!
 //!     streams http://127.0.0.1:8080 PID [STREAMS [HOSTS [CHANGES]]]
 
@@ -8,6 +8,8 @@
     clippy::print_stdout,
     reason = "a measurement is read by whoever started it"
 )]
+
+use std::time::Duration;
 
 use discovery_domain::Clock;
 use discovery_local::SystemClock;
@@ -59,30 +61,28 @@ impl Measured {
         for _ in 0..self.streams {
             news.recv().await.unwrap();
         }
-        let took = clock.monotonic().saturating_sub(began);
-        let kibibytes = self.resident().saturating_sub(before) / self.streams as u64;
-        println!(
-            "{} streams opened and told of {} hosts in {took:?}",
-            self.streams, self.hosts
-        );
-        println!("{kibibytes} KiB of memory a stream");
-
-        let mut all = Vec::new();
+        let opened_ms = milliseconds(clock.monotonic().saturating_sub(began));
+        let cpu_before = self.cpu();
+        let mut times = Vec::new();
         for change in 0..self.changes {
             let began = clock.monotonic();
             self.register(1, 1 + change % 100).await;
             for _ in 0..self.streams {
                 news.recv().await.unwrap();
             }
-            all.push(clock.monotonic().saturating_sub(began));
+            times.push(clock.monotonic().saturating_sub(began));
         }
-        all.sort_unstable();
-        let (median, worst) = (all[all.len() / 2], all[all.len() - 1]);
-        println!("a change reached all streams in {median:?} (median), {worst:?} (worst)");
-        println!(
-            "{} KiB of memory a stream afterwards",
-            self.resident().saturating_sub(before) / self.streams as u64
-        );
+        times.sort_unstable();
+        let changes = u32::try_from(self.changes).unwrap();
+        let result = json!({
+            "streams": self.streams,
+            "opened_ms": opened_ms,
+            "kib_a_stream": self.resident().saturating_sub(before) / self.streams as u64,
+            "median_ms": milliseconds(times[times.len() / 2]),
+            "worst_ms": milliseconds(times[times.len() - 1]),
+            "server_cpu_ms": milliseconds(self.cpu().saturating_sub(cpu_before) / changes),
+        });
+        println!("{result}");
         drop(opened);
     }
 
@@ -109,6 +109,18 @@ impl Measured {
         answer.unwrap().error_for_status().unwrap();
     }
 
+    /// How long the node's threads have run.
+    fn cpu(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap();
+        let ran = tasks.map(|task| {
+            let schedstat = std::fs::read_to_string(task.unwrap().path().join("schedstat"));
+            let nanoseconds = schedstat.unwrap();
+            let nanoseconds = nanoseconds.split(' ').next().unwrap().parse().unwrap();
+            Duration::from_nanos(nanoseconds)
+        });
+        ran.sum()
+    }
+
     /// The node's memory in KiB.
     fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
@@ -119,6 +131,10 @@ impl Measured {
             .parse()
             .unwrap()
     }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// Opens a stream on a connection of its own, as an Envoy would, and reports every response. It lasts as long as what
