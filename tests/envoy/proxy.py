@@ -74,6 +74,10 @@ class Envoy:
                 hosts.setdefault(shown[1], {})[shown[2]] = shown[3]
         return hosts
 
+    def about(self, key: str, cluster: str = "users") -> dict[str, str]:
+        """One thing that it knows of each host of a cluster, by address."""
+        return {address: about[key] for address, about in self.hosts(cluster).items()}
+
     def has(self, *hosts: Host, cluster: str = "users", within: float = 60.0) -> None:
         """Waits until a cluster has exactly these hosts."""
         wanted = {host.address for host in hosts}
@@ -113,7 +117,6 @@ class Envoy:
         expected: Callable[[Counter[str]], bool],
         count: int = 20,
         service: str = "users",
-        within: float = 60.0,
         **headers: str,
     ) -> None:
         """Waits until so many requests in a row are answered as expected. Envoy's workers use a change a little later
@@ -125,7 +128,7 @@ class Envoy:
             return expected(seen[0])
 
         try:
-            until("requests are answered as expected", as_expected, within)
+            until("requests are answered as expected", as_expected)
         except TimeoutError:
             raise AssertionError(f"requests are answered by {seen[0]}") from None
 

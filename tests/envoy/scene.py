@@ -14,9 +14,7 @@ from upstreams import Host, Upstreams
 
 # Within how many seconds a change has reached an Envoy that reads from the same node, and one that reads from another.
 HERE = 5.0
-ELSEWHERE = 10.0
-# Whether a node learns of a new service from the node that it was registered at, and not only from its next scan.
-NEW_SERVICES_ARE_ANNOUNCED = False
+ELSEWHERE = 3.0
 
 
 class Scene:
@@ -57,10 +55,6 @@ class Scene:
     def bound(self) -> float:
         """Within how many seconds a change reaches an Envoy."""
         return ELSEWHERE if isinstance(self.store, OneTable) else HERE
-
-    @property
-    def learns_of_new_services(self) -> bool:
-        return NEW_SERVICES_ARE_ANNOUNCED or not isinstance(self.store, OneTable)
 
     def bootstrap(self) -> Config:
         """The bootstrap of the mode, for the node to read from."""

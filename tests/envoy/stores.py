@@ -11,8 +11,6 @@ from processes import Process
 from registry import BUILT, Registry
 
 TABLE = "hosts"
-# What a node does to learn of other nodes' changes in time for a test.
-LEARNS = {"CACHE_TTL": "1"}
 
 
 class Store:
@@ -58,7 +56,7 @@ class OneTable(Store):
         }
         writer = self.node(settings)
         writer.start()
-        return self.node(settings | LEARNS), writer
+        return self.node(settings), writer
 
     def put(self, item: dict[str, dict[str, str]]) -> None:
         """Puts an item into the table, whatever it is."""
