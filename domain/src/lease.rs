@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::clock::Clock;
+use crate::outage::{Outage, Outages};
 
 /// A moment on a node's lease clock, in microseconds since the node started; negative for what came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,9 +64,12 @@ struct State {
     at_proof: LeaseInstant,
     /// Monotonic time of that proof.
     proof: Duration,
-    /// When this node started, and the last proof from before that, where one is remembered.
+    /// Whether the store has failed to record something since.
+    doubted: bool,
     started: DateTime<Utc>,
-    proof_before_start: Option<DateTime<Utc>>,
+    /// Whether the last proof from before the start is known.
+    remembers: bool,
+    outages: Outages,
 }
 
 impl LeaseClock {
@@ -77,8 +81,10 @@ impl LeaseClock {
         let state = State {
             at_proof: LeaseInstant(0),
             proof: clock.monotonic(),
+            doubted: false,
             started: clock.wall(),
-            proof_before_start: None,
+            remembers: false,
+            outages: Outages::default(),
         };
         Self {
             clock,
@@ -101,10 +107,26 @@ impl LeaseClock {
 
     /// Notes that the store has just recorded something: the time up to now counts, up to the longest gap.
     pub fn prove(&self) {
-        let now = self.clock.monotonic();
+        let (now, wall) = (self.clock.monotonic(), self.clock.wall());
         let mut state = self.state();
+        if let Some(outage) = state.outage_at(now, wall) {
+            state.outages.add(outage);
+        }
         state.at_proof = state.lease_at(now);
         state.proof = now;
+        state.doubted = false;
+    }
+
+    /// Notes that the store has just failed to record something.
+    pub fn doubt(&self) {
+        self.state().doubted = true;
+    }
+
+    /// Whether the store has recorded something within the longest gap, and has not failed to since.
+    pub fn is_proven(&self) -> bool {
+        let now = self.clock.monotonic();
+        let state = self.state();
+        !state.doubted && now.saturating_sub(state.proof) <= Self::LONGEST_GAP
     }
 
     /// How long ago the store last recorded something.
@@ -116,25 +138,32 @@ impl LeaseClock {
     /// the start was an outage (rule 4). Only the first call counts; what is remembered later are this node's own.
     pub fn remember_proof(&self, last: DateTime<Utc>) {
         let mut state = self.state();
-        let last = last.min(state.started);
-        state.proof_before_start.get_or_insert(last);
+        if !std::mem::replace(&mut state.remembers, true) {
+            let ended = state.started;
+            state.outages.add(Outage { began: last, ended });
+        }
+    }
+
+    /// Notes an outage that another node has lived through: this one started only later.
+    pub fn remember_outage(&self, outage: Outage) {
+        self.state().outages.add(outage);
+    }
+
+    /// The latest outages, for nodes that start later.
+    pub fn outages(&self) -> Vec<Outage> {
+        self.state().outages.all().to_vec()
     }
 
     /// The lease time at which a row that this node sees for the first time had age zero (rules 2 and 4). A check-in
-    /// in the future counts as one of now, and one from before the start shortens the outage it disproves.
+    /// in the future counts as one of now, and one in the midst of an outage shortens that.
     pub fn first_sight(&self, last_check_in: DateTime<Utc>) -> LeaseInstant {
-        let wall = self.clock.wall();
+        let (now, wall) = (self.clock.monotonic(), self.clock.wall());
         let mut state = self.state();
-        let lease = state.lease_at(self.clock.monotonic());
-        if state
-            .proof_before_start
-            .is_some_and(|proof| proof < last_check_in)
-            && last_check_in <= wall
-        {
-            state.proof_before_start = Some(last_check_in.min(state.started));
-        }
-        let age = (wall - last_check_in).max(TimeDelta::zero()) - state.outage_since(last_check_in);
-        lease - age.to_std().unwrap_or(Duration::ZERO)
+        state.outages.disproved_by(last_check_in);
+        let ongoing = state.outage_at(now, wall);
+        let ongoing = ongoing.map_or(TimeDelta::zero(), |outage| outage.after(last_check_in));
+        let age = wall - last_check_in - state.outages.since(last_check_in) - ongoing;
+        state.lease_at(now) - age.to_std().unwrap_or(Duration::ZERO)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -150,13 +179,11 @@ impl State {
                 .min(LeaseClock::LONGEST_GAP)
     }
 
-    /// The part of the outage before the start that lies after a check-in.
-    fn outage_since(&self, last_check_in: DateTime<Utc>) -> TimeDelta {
-        let began = self
-            .proof_before_start
-            .map(|proof| proof.max(last_check_in));
-        began.map_or(TimeDelta::zero(), |began| {
-            (self.started - began).max(TimeDelta::zero())
-        })
+    /// The outage that ends at this moment, if one does: the longest gap counts as time.
+    fn outage_at(&self, monotonic: Duration, wall: DateTime<Utc>) -> Option<Outage> {
+        let silent = monotonic.saturating_sub(self.proof);
+        let uncounted = silent.checked_sub(LeaseClock::LONGEST_GAP)?;
+        let began = wall.checked_sub_signed(TimeDelta::from_std(uncounted).ok()?)?;
+        Some(Outage { began, ended: wall })
     }
 }

@@ -11,6 +11,7 @@ mod host;
 mod lease;
 mod list;
 mod liveness;
+mod outage;
 mod plain;
 mod registry;
 mod repository;
@@ -27,6 +28,7 @@ pub use host::{Host, HostKey, Row};
 pub use lease::{LeaseClock, LeaseInstant, Moment};
 pub use list::{HostList, Listing};
 pub use liveness::Liveness;
+pub use outage::Outage;
 pub use registry::{Answer, HostError, Registration, Registry};
 pub use repository::{
     Cause, Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,

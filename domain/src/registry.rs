@@ -13,6 +13,7 @@ use crate::liveness::Liveness;
 use crate::repository::{
     Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
 };
+use crate::sweep::Backlogs;
 use crate::tags::Tags;
 use crate::values::{LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName};
 use crate::watch::{Known, Watch};
@@ -24,6 +25,7 @@ pub struct Registry {
     pub(crate) liveness: Liveness,
     guarded: Guarded,
     pub(crate) watch: Watch,
+    pub(crate) backlogs: Backlogs,
     history: Arc<History>,
 }
 
@@ -83,6 +85,7 @@ impl Registry {
             liveness,
             guarded: Guarded::default(),
             watch: Watch::default(),
+            backlogs: Backlogs::default(),
             history: Arc::new(History::new(0)),
         }
     }
@@ -103,6 +106,7 @@ impl Registry {
             revision,
             tags,
         } = registration;
+        self.look_for_a_guard(key.service()).await;
         let spared = self.guarded.spares(&key);
         let (at, host_ttl) = (self.lease.now(), self.liveness.host_ttl);
         let check_in = CheckIn {
@@ -115,7 +119,11 @@ impl Registry {
             host_ttl,
             spared,
         };
-        let change = self.repository.check_in(check_in).await?;
+        let change = self.repository.check_in(check_in).await;
+        let change = change.inspect_err(|error| match error {
+            CheckInError::Store(error) => self.doubt(error),
+            CheckInError::Tags(_) => {}
+        })?;
         self.lease.prove();
         if change.previous.is_none() {
             self.watch
@@ -126,11 +134,9 @@ impl Registry {
 
     /// Removes a host, whatever its age.
     pub async fn deregister(&self, key: &HostKey) -> Result<Removed, HostError> {
-        let removed = self
-            .repository
-            .delete(key)
-            .await?
-            .ok_or(HostError::NotFound)?;
+        let removed = self.repository.delete(key).await;
+        let removed = removed.inspect_err(|error| self.doubt(error))?;
+        let removed = removed.ok_or(HostError::NotFound)?;
         self.lease.prove();
         self.watch.host_left(key.service());
         Ok(removed)
@@ -142,11 +148,9 @@ impl Registry {
         key: &HostKey,
         weight: LoadBalancingWeight,
     ) -> Result<Change, HostError> {
-        let change = self
-            .repository
-            .set_weight(key, weight)
-            .await?
-            .ok_or(HostError::NotFound)?;
+        let change = self.repository.set_weight(key, weight).await;
+        let change = change.inspect_err(|error| self.doubt(error))?;
+        let change = change.ok_or(HostError::NotFound)?;
         self.lease.prove();
         Ok(change)
     }
@@ -160,7 +164,8 @@ impl Registry {
         let changes = self
             .repository
             .set_weight_of_service(service, weight)
-            .await?;
+            .await
+            .inspect_err(|error| self.doubt(error))?;
         if !changes.is_empty() {
             self.lease.prove();
         }
@@ -247,6 +252,23 @@ impl Registry {
     /// The clock by which this registry judges.
     pub fn lease(&self) -> &LeaseClock {
         &self.lease
+    }
+
+    /// Judges a service whose hosts may have expired unseen: the guard may have begun to hold them up, and a check-in
+    /// of one that it lists merges its tags (liveness rule 10).
+    async fn look_for_a_guard(&self, service: &ServiceName) {
+        let is_on = self.liveness.guard_minimum_live > 0.0;
+        if is_on && self.watch.may_have_expired(service, self.lease.instant()) {
+            // Where the list can't be read, what is known of the guard has to do.
+            let _ = self.hosts_of(service).await;
+        }
+    }
+
+    /// Takes in that the store could not record a change.
+    fn doubt(&self, error: &StoreError) {
+        if matches!(error, StoreError::Unavailable { .. }) {
+            self.lease.doubt();
+        }
     }
 
     pub(crate) fn judge_service(

@@ -1,10 +1,12 @@
 //! What a node does by itself: it removes what has expired, and proves that check-ins can be recorded.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::history::Happening;
 use crate::host::Row;
 use crate::lease::{LeaseClock, LeaseInstant};
+use crate::list::Listing;
 use crate::registry::Registry;
 use crate::repository::StoreError;
 use crate::values::ServiceName;
@@ -16,6 +18,33 @@ pub struct Release {
     pub removed: Vec<Row>,
     /// How many expired hosts the guard still keeps listed; release it again where there are any.
     pub guarded: usize,
+}
+
+/// What a sweep has found to be expired and not removed yet, so that a service with many such rows is not read again
+/// for each batch of them.
+#[derive(Default)]
+pub(crate) struct Backlogs(Mutex<HashMap<ServiceName, Backlog>>);
+
+struct Backlog {
+    listing: Arc<Listing>,
+    /// How many of its expired rows have been dealt with.
+    done: usize,
+}
+
+impl Backlogs {
+    /// The backlog of a service, as long as nothing else has expired: then the guard may have to keep what is left.
+    fn take(&self, service: &ServiceName, now: LeaseInstant) -> Option<Backlog> {
+        let backlog = self.backlogs().remove(service);
+        backlog.filter(|backlog| backlog.listing.holds_at(now))
+    }
+
+    fn keep(&self, service: &ServiceName, backlog: Backlog) {
+        self.backlogs().insert(service.clone(), backlog);
+    }
+
+    fn backlogs(&self) -> MutexGuard<'_, HashMap<ServiceName, Backlog>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Registry {
@@ -48,24 +77,39 @@ impl Registry {
         now: LeaseInstant,
         swept: &mut Vec<Row>,
     ) -> Result<(), StoreError> {
-        let reading = self.repository.hosts_of(service, now).await?;
-        if reading.stale.is_some() {
+        let Some(mut backlog) = self.expired_of(service, now).await? else {
             self.watch.postpone(service, now + LeaseClock::LONGEST_GAP);
             return Ok(());
-        }
-        let listing = self.judge_service(service, &reading, now).listing;
-        let (batch, rest) = listing
-            .expired
-            .split_at(listing.expired.len().min(Self::SWEEP_BATCH));
+        };
+        let listing = Arc::clone(&backlog.listing);
+        let left = &listing.expired[backlog.done..];
+        let batch = &left[..left.len().min(Self::SWEEP_BATCH)];
         let expired = |row: &Row| Happening::Expired(now.since(row.renewed));
         self.remove(batch, swept, expired, None).await?;
-        let next = if rest.is_empty() {
-            now + self.liveness.host_ttl
-        } else {
-            now
-        };
+        backlog.done += batch.len();
+        let mut next = now + self.liveness.host_ttl;
+        if backlog.done < listing.expired.len() {
+            self.backlogs.keep(service, backlog);
+            next = now;
+        }
         self.watch.judged(service, &listing, next);
         Ok(())
+    }
+
+    /// What is to be removed of a service; nothing where the store can't tell.
+    async fn expired_of(
+        &self,
+        service: &ServiceName,
+        now: LeaseInstant,
+    ) -> Result<Option<Backlog>, StoreError> {
+        if let Some(backlog) = self.backlogs.take(service, now) {
+            return Ok(Some(backlog));
+        }
+        let reading = self.repository.hosts_of(service, now).await?;
+        Ok(reading.stale.is_none().then(|| Backlog {
+            listing: self.judge_service(service, &reading, now).listing,
+            done: 0,
+        }))
     }
 
     /// Proves that the store can record, and so that time may pass (liveness rules 3 and 4). Called every few seconds

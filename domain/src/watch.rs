@@ -21,6 +21,8 @@ struct State {
 
 struct Entry {
     due: LeaseInstant,
+    /// The last moment at which the last judgement is still true.
+    judged_until: LeaseInstant,
     hosts: usize,
 }
 
@@ -39,9 +41,26 @@ impl Watch {
         let mut state = self.state();
         state.hosts += 1;
         match state.services.get_mut(service) {
-            Some(entry) => entry.hosts += 1,
-            None => state.insert(service, Entry { due, hosts: 1 }),
+            Some(entry) => {
+                entry.hosts += 1;
+                entry.judged_until = entry.judged_until.min(due);
+            }
+            None => state.insert(
+                service,
+                Entry {
+                    due,
+                    judged_until: due,
+                    hosts: 1,
+                },
+            ),
         }
+    }
+
+    /// Whether a host of the service may have expired since it was last judged, if it ever was.
+    pub(crate) fn may_have_expired(&self, service: &ServiceName, now: LeaseInstant) -> bool {
+        let state = self.state();
+        let entry = state.services.get(service);
+        entry.is_none_or(|entry| entry.judged_until < now)
     }
 
     /// Notes that a host was removed.
@@ -70,6 +89,7 @@ impl Watch {
                 service,
                 Entry {
                     due: listing.holds_until().min(latest),
+                    judged_until: listing.holds_until(),
                     hosts,
                 },
             );
@@ -80,16 +100,32 @@ impl Watch {
     pub(crate) fn meet(&self, service: &ServiceName, due: LeaseInstant) {
         let mut state = self.state();
         if !state.services.contains_key(service) {
-            state.insert(service, Entry { due, hosts: 0 });
+            state.insert(
+                service,
+                Entry {
+                    due,
+                    judged_until: LeaseInstant::DISTANT_PAST,
+                    hosts: 0,
+                },
+            );
         }
     }
 
     /// Looks at a service at `due`, whatever was planned.
     pub(crate) fn postpone(&self, service: &ServiceName, due: LeaseInstant) {
         let mut state = self.state();
-        let hosts = state.remove(service).map_or(0, |entry| entry.hosts);
+        let known = state.remove(service);
+        let hosts = known.as_ref().map_or(0, |entry| entry.hosts);
+        let judged_until = known.map_or(LeaseInstant::DISTANT_PAST, |entry| entry.judged_until);
         state.hosts += hosts;
-        state.insert(service, Entry { due, hosts });
+        state.insert(
+            service,
+            Entry {
+                due,
+                judged_until,
+                hosts,
+            },
+        );
     }
 
     /// The service that has been due for the longest time.

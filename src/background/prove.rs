@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{LeaseClock, Registry, StoreError};
+use discovery_domain::{Registry, StoreError};
 use discovery_http::Health;
 use tracing::{info, warn};
 
@@ -47,7 +47,7 @@ pub(super) async fn keep_proving(registry: Arc<Registry>, health: Arc<Health>, w
 impl Prover {
     fn is_due(&mut self) -> bool {
         self.looks += 1;
-        let proven = self.registry.lease().since_proof() <= LeaseClock::LONGEST_GAP;
+        let proven = self.registry.lease().is_proven();
         self.answers != Some(true) || !proven || self.looks >= LOOKS_BETWEEN_RECORDS
     }
 

@@ -52,6 +52,7 @@ pub struct DynamoDbHostRepository {
     table: Arc<Table>,
     create_table: bool,
     checked: OnceCell<()>,
+    recalled: OnceCell<()>,
     lease: Arc<LeaseClock>,
     known: KnownRows,
     recent: RecentWrites,
@@ -80,6 +81,7 @@ impl DynamoDbHostRepository {
             }),
             create_table: settings.create_table,
             checked: OnceCell::new(),
+            recalled: OnceCell::new(),
             known: KnownRows::new(Arc::clone(&lease)),
             lease,
             recent: RecentWrites::default(),
@@ -113,6 +115,10 @@ impl DynamoDbHostRepository {
         &self,
         write: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
+        let write = async {
+            self.recall().await?;
+            write.await
+        };
         timeout(Self::LONGEST_WRITE, write)
             .await
             .unwrap_or_else(|_| {
@@ -138,6 +144,7 @@ impl HostRepository for DynamoDbHostRepository {
         service: &ServiceName,
         not_before: LeaseInstant,
     ) -> Result<Reading, StoreError> {
+        self.recall().await?;
         self.list_service(service, not_before).await
     }
 
@@ -146,10 +153,12 @@ impl HostRepository for DynamoDbHostRepository {
         repo: &ServiceRepoName,
         _not_before: LeaseInstant,
     ) -> Result<Reading, StoreError> {
+        self.recall().await?;
         self.list_repo(repo).await
     }
 
     async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
+        self.recall().await?;
         self.get_row(key).await
     }
 
@@ -188,6 +197,7 @@ impl HostRepository for DynamoDbHostRepository {
 
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.check_table().await?;
-        self.table.record(now).await
+        self.recall().await?;
+        self.table.record(now, &self.lease.outages()).await
     }
 }

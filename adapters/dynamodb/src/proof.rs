@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use chrono::{DateTime, Utc};
-use discovery_domain::StoreError;
+use discovery_domain::{Outage, StoreError};
 
+use crate::DynamoDbHostRepository;
 use crate::date;
 use crate::expression::Expression;
 use crate::item::{
@@ -14,28 +15,47 @@ use crate::table::{Refusal, Table};
 /// No service can have this name, so that no list shows the row.
 const BOOKKEEPING: &str = "\u{1}discovery";
 const PROOF: &str = "last proof";
+/// The outages that nodes have lived through, for those that start later: the time at which the last proof was made
+/// does not tell them of any before it.
+const OUTAGES: &str = "outages";
+
+impl DynamoDbHostRepository {
+    /// Reads, once and before anything else, what the store remembers: without it a node that starts after an outage
+    /// would take every host for expired that could not check in meanwhile.
+    pub(crate) async fn recall(&self) -> Result<(), StoreError> {
+        let recalled = self.recalled.get_or_try_init(async || {
+            let row = self.table.get(key()).await?.unwrap_or_default();
+            if let Some(last) = time(&row) {
+                self.lease.remember_proof(last);
+            }
+            for outage in outages(&row) {
+                self.lease.remember_outage(outage);
+            }
+            Ok(())
+        });
+        recalled.await.copied()
+    }
+}
 
 impl Table {
     /// Records a moment in the place of the last one, and returns that.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
+        outages: &[Outage],
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let key = Item::from([
-            (SERVICE.into(), text(BOOKKEEPING)),
-            (IP_ADDRESS.into(), text(PROOF)),
-        ]);
-        let update = Expression::default()
+        let mut update = Expression::default()
             .set(LAST_CHECK_IN, Some(text(date::written(now))))
             .set(PORT, Some(AttributeValue::N("1".into())))
             .set(REVISION, Some(text(PROOF)))
             .set(TAGS, Some(text("{}")));
-        let before = self.update(key, &update, ReturnValue::UpdatedOld).await;
+        if !outages.is_empty() {
+            let written = outages.iter().map(|outage| text(written(outage)));
+            update = update.set(OUTAGES, Some(AttributeValue::L(written.collect())));
+        }
+        let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
-        let last = before
-            .as_ref()
-            .map(|before| attribute(before, LAST_CHECK_IN));
-        Ok(last.and_then(Result::ok).and_then(date::parse))
+        Ok(before.as_ref().and_then(time))
     }
 
     /// The failure of a write that had no condition.
@@ -51,4 +71,32 @@ impl Table {
             },
         }
     }
+}
+
+fn key() -> Item {
+    Item::from([
+        (SERVICE.into(), text(BOOKKEEPING)),
+        (IP_ADDRESS.into(), text(PROOF)),
+    ])
+}
+
+fn time(row: &Item) -> Option<DateTime<Utc>> {
+    attribute(row, LAST_CHECK_IN).ok().and_then(date::parse)
+}
+
+fn written(outage: &Outage) -> String {
+    let (began, ended) = (date::written(outage.began), date::written(outage.ended));
+    format!("{began}/{ended}")
+}
+
+/// The outages that a row tells of, as far as they can be read.
+fn outages(row: &Item) -> impl Iterator<Item = Outage> {
+    let texts = row.get(OUTAGES).and_then(|value| value.as_l().ok());
+    texts.into_iter().flatten().filter_map(|value| {
+        let (began, ended) = value.as_s().ok()?.split_once('/')?;
+        Some(Outage {
+            began: date::parse(began)?,
+            ended: date::parse(ended)?,
+        })
+    })
 }

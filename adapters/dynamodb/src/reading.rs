@@ -69,14 +69,14 @@ impl DynamoDbHostRepository {
 
     pub(crate) async fn get_row(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
         let began = self.began();
-        let item = self.table.get(key).await?;
+        let item = self.table.get(item::key_of(key)).await?;
         Ok(self.rows(item.as_slice(), &began, Scope::Host(key)).pop())
     }
 
     /// Reads what is under a key at this moment.
     pub(crate) async fn look(&self, key: &HostKey) -> Result<Seen, StoreError> {
         let began = self.began();
-        let item = self.table.get(key).await?;
+        let item = self.table.get(item::key_of(key)).await?;
         Ok(self.seen(key, item, &began))
     }
 

@@ -8,12 +8,12 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use discovery_domain::{HostKey, ServiceName, ServiceRepoName, StoreError};
+use discovery_domain::{ServiceName, ServiceRepoName, StoreError};
 
 use crate::call::Call;
 use crate::error::store_error;
 use crate::expression::Expression;
-use crate::item::{Item, SERVICE, SERVICE_REPO_NAME, key_of, text};
+use crate::item::{Item, SERVICE, SERVICE_REPO_NAME, text};
 use crate::metrics::Metrics;
 
 /// The index that finds the hosts of a service repo.
@@ -116,11 +116,11 @@ impl Table {
     }
 
     /// One row, as it is now.
-    pub(crate) async fn get(&self, key: &HostKey) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.call("GetItem");
         let get = self.client.get_item().table_name(&self.name);
         let answer = get
-            .set_key(Some(key_of(key)))
+            .set_key(Some(key))
             .consistent_read(true)
             .customize()
             .interceptor(call.clone())

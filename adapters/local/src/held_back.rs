@@ -72,25 +72,38 @@ impl HeldBack {
     /// Stores what is held back of a host and holds back no more, before something is done that depends on what is
     /// stored: a heartbeat that comes meanwhile is stored itself.
     async fn release(&self, key: &HostKey) -> Result<(), StoreError> {
-        let known = self
+        let hosts = self
             .known()
             .get_mut(key.service())
-            .and_then(|hosts| hosts.remove(key));
-        if let Some((stored, held)) = known.and_then(|known| Some((known.stored, known.held?))) {
-            self.inner.renew(&stored, &held).await?;
-        }
-        Ok(())
+            .map(|hosts| hosts.remove(key));
+        self.store_now(hosts.flatten().into_iter()).await
     }
 
     async fn release_all(&self, service: &ServiceName) -> Result<(), StoreError> {
         let hosts = self.known().remove(service).unwrap_or_default();
-        for (stored, held) in hosts
-            .into_values()
-            .filter_map(|known| Some((known.stored, known.held?)))
-        {
-            self.inner.renew(&stored, &held).await?;
+        self.store_now(hosts.into_values()).await
+    }
+
+    /// Stores what is held back of some hosts; after an error, what is not stored is held back as before.
+    async fn store_now(&self, mut hosts: impl Iterator<Item = Known>) -> Result<(), StoreError> {
+        while let Some(known) = hosts.next() {
+            let Some(held) = &known.held else { continue };
+            if let Err(error) = self.inner.renew(&known.stored, held).await {
+                self.put_back([known].into_iter().chain(hosts));
+                return Err(error);
+            }
         }
         Ok(())
+    }
+
+    /// Holds back again what could not be stored, unless a later heartbeat was stored meanwhile.
+    fn put_back(&self, hosts: impl Iterator<Item = Known>) {
+        let mut services = self.known();
+        for known in hosts {
+            let key = &known.stored.host.key;
+            let service = services.entry(key.service().clone()).or_default();
+            service.entry(key.clone()).or_insert(known);
+        }
     }
 
     /// What the store has and what is held back, of every host whose last stored heartbeat is that old.

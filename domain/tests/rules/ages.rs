@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::node::{Node, TICK, ip, ips, liveness};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use discovery_domain::{Clock, Host, LeaseClock, Row};
+use discovery_domain::{Clock, Host, LeaseClock, Outage, Row};
 use discovery_testkit::ManualClock;
 use discovery_testkit::hosts::{self, HOST_TTL, key};
 
@@ -149,6 +149,43 @@ async fn rule_3_every_acknowledged_write_is_a_proof() {
         .await
         .expect("the host is there");
     assert_eq!(node.lease.since_proof(), Duration::ZERO);
+}
+
+#[test]
+fn rule_3_a_row_that_is_first_seen_after_an_outage_has_aged_by_five_seconds_of_it() {
+    let (clock, lease, _) = started();
+    clock.advance_proving(&lease, Duration::from_mins(1));
+    let last_check_in = clock.wall();
+    clock.advance(3 * HOUR);
+    assert_eq!(age(&lease, last_check_in), LeaseClock::LONGEST_GAP);
+    lease.prove();
+    assert_eq!(age(&lease, last_check_in), LeaseClock::LONGEST_GAP);
+    clock.advance_proving(&lease, Duration::from_mins(1));
+    let aged = LeaseClock::LONGEST_GAP + Duration::from_mins(1);
+    assert_eq!(age(&lease, last_check_in), aged);
+}
+
+#[test]
+fn rule_4_a_check_in_after_the_start_leaves_the_outage_before_it() {
+    let (clock, lease, now) = started();
+    lease.remember_proof(now - TimeDelta::hours(3));
+    clock.advance_proving(&lease, Duration::from_mins(1));
+    let since = age(&lease, now + TimeDelta::seconds(20));
+    assert_eq!(since, Duration::from_secs(40));
+    let since = age(&lease, now - TimeDelta::hours(3));
+    assert_eq!(since, Duration::from_mins(1));
+}
+
+#[test]
+fn rule_4_a_node_that_starts_after_an_outage_learns_of_it_from_another() {
+    let (clock, lease, now) = started();
+    let (before, after) = (now - TimeDelta::hours(3), now - TimeDelta::minutes(2));
+    lease.remember_outage(Outage {
+        began: before,
+        ended: after,
+    });
+    lease.remember_proof(clock.wall());
+    assert_eq!(age(&lease, before), Duration::from_mins(2));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::node::{Node, TICK, ip, ips, liveness};
 use discovery_domain::Liveness;
-use discovery_testkit::hosts::{HOST_TTL, key, service};
+use discovery_testkit::hosts::{HOST_TTL, key, service, weight};
 
 /// A node with that many hosts in "web", of which those from `live` on are silent until they are expired.
 async fn with_silent(all: u32, live: u32) -> Node {
@@ -209,4 +209,21 @@ async fn hosts_that_all_fall_silent_and_return_are_never_fewer_than_half() {
         assert!(node.listed("web").await.len() >= 1000);
     }
     assert_eq!(node.listed("web").await.len(), 2000);
+}
+
+#[tokio::test]
+async fn rule_10_a_host_that_comes_back_before_anybody_has_judged_its_service_merges_its_tags() {
+    let node = Node::new();
+    node.register_many("web", 0..10).await;
+    let set = node
+        .registry
+        .set_weight_of_service(&service("web"), weight(7))
+        .await;
+    assert_eq!(set.expect("weights are set").len(), 10);
+    node.pass(HOST_TTL * 2);
+    // The five that were seen last are held up by the guard, the others are not.
+    for (number, expected) in [(9, Some(7)), (0, None)] {
+        let row = node.register("web", &ip(number)).await;
+        assert_eq!(row.host.tags.weight(), expected.map(weight), "{number}");
+    }
 }

@@ -43,6 +43,7 @@ async fn rule_5_a_kept_list_is_served_without_reading_until_a_host_on_it_would_e
     let node = Node::new();
     node.register("web", &ip(1)).await;
     node.store.keeps.store(true, Ordering::Relaxed);
+    node.store.reads.store(0, Ordering::Relaxed);
     let reads = || node.store.reads.load(Ordering::Relaxed);
     for _ in 0..3 {
         assert_eq!(node.listed("web").await, ips([1]));
@@ -262,6 +263,7 @@ async fn the_sweep_reads_nothing_while_nothing_can_have_expired() {
         node.register(&format!("service {number}"), &ip(1)).await;
     }
     node.pass(HOST_TTL / 2);
+    node.store.reads.store(0, Ordering::Relaxed);
     assert_eq!(node.sweep().await, ips([]));
     assert_eq!(node.store.reads.load(Ordering::Relaxed), 0);
 }
@@ -376,4 +378,23 @@ async fn a_repo_lists_the_live_hosts_of_all_its_services() {
     assert_eq!(node.listed_of_repo("ours").await, ips([2, 1, 3]));
     node.pass(TICK);
     assert_eq!(node.listed_of_repo("ours").await, ips([2, 3]));
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_service_with_many_dead_rows_reads_it_twice_at_most() {
+    let node = Node::new();
+    node.register_many("web", 0..1050).await;
+    node.pass(HOST_TTL * 8);
+    let before = node.store.reads.load(Ordering::Relaxed);
+    let mut swept = 0;
+    while swept < 1050 {
+        node.pass(TICK);
+        let (rows, outcome) = node.registry.sweep(100).await;
+        outcome.expect("the store removes them");
+        assert!(rows.len() <= 200, "{}", rows.len());
+        assert!(!rows.is_empty(), "{swept} of 1050 are swept, and no more");
+        swept += rows.len();
+    }
+    let lists = node.store.reads.load(Ordering::Relaxed) - before;
+    assert!(lists <= 2, "{lists}");
 }

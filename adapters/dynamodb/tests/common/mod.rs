@@ -115,8 +115,14 @@ impl Node {
         let mut metrics = Registry::default();
         let open = DynamoDbHostRepository::open(settings, Arc::clone(&lease), &mut metrics);
         let history = Arc::new(History::new(100));
+        let repository = Arc::new(open.await.remembering(Arc::clone(&history)));
+        if !create_table {
+            // Whatever comes first reads what the store remembers; where there is no table, that fails.
+            let _ = repository.get(&hosts::key("nobody", "10.0.0.1")).await;
+            proxy.reset_counts();
+        }
         Self {
-            repository: Arc::new(open.await.remembering(Arc::clone(&history))),
+            repository,
             lease,
             clock: Arc::clone(clock),
             proxy,

@@ -1,0 +1,69 @@
+//! What a node that starts learns of the time before from the table (liveness rule 4).
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Node, World};
+use discovery_domain::{HostRepository, LeaseClock};
+
+const OUTAGE: Duration = Duration::from_hours(3);
+
+async fn prove(node: &Node) {
+    let remembered = node.repository.prove(node.lease.now().wall).await;
+    if let Some(last) = remembered.expect("a proof is recorded") {
+        node.lease.remember_proof(last);
+    }
+    node.lease.prove();
+}
+
+/// How old a node that starts now takes the one host to be, with its very first request.
+async fn age_at_first_sight(world: &World) -> Duration {
+    let node = world.node().await;
+    let row = node.list("web").await.remove(0);
+    node.lease.instant().since(row.renewed)
+}
+
+#[tokio::test]
+async fn the_first_read_counts_no_time_in_which_no_node_ran() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    prove(&node).await;
+    drop(node);
+    world.clock.advance(OUTAGE);
+    assert_eq!(age_at_first_sight(&world).await, Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_node_that_starts_after_an_outage_does_not_count_it_although_others_have_recorded_since()
+{
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    prove(&node).await;
+    world.clock.advance(OUTAGE);
+    prove(&node).await;
+    world.clock.advance(Duration::from_secs(4));
+    prove(&node).await;
+    let counted = LeaseClock::LONGEST_GAP + Duration::from_secs(4);
+    assert_eq!(age_at_first_sight(&world).await, counted);
+}
+
+#[tokio::test]
+async fn outages_that_can_not_be_read_are_passed_over() {
+    let world = World::new().await;
+    prove(&world.node().await).await;
+    let mut row = world.emulator.items(common::TABLE).await.remove(0);
+    let texts = [
+        "",
+        "/",
+        "yesterday/today",
+        "2026-11-22T12:00:00.000000+0000",
+    ];
+    let texts = texts.map(|text| aws_sdk_dynamodb::types::AttributeValue::S(text.into()));
+    let outages = aws_sdk_dynamodb::types::AttributeValue::L(texts.into());
+    row.insert("outages".into(), outages);
+    world.emulator.put(common::TABLE, row).await;
+    prove(&world.node().await).await;
+}
