@@ -13,6 +13,7 @@ mod list;
 mod liveness;
 mod outage;
 mod plain;
+mod reading;
 mod registry;
 mod repository;
 mod sweep;
@@ -29,7 +30,8 @@ pub use lease::{LeaseClock, LeaseInstant, Moment};
 pub use list::{HostList, Listing};
 pub use liveness::Liveness;
 pub use outage::Outage;
-pub use registry::{Answer, HostError, Registration, Registry};
+pub use reading::Answer;
+pub use registry::{HostError, Registration, Registry};
 pub use repository::{
     Cause, Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
 };

@@ -5,5 +5,6 @@ mod any_tags;
 mod guard;
 mod node;
 mod registry;
+mod sweep;
 mod tags;
 mod values;
