@@ -30,7 +30,8 @@ deny: (_cargo-tool "cargo-deny" "0.20.2" "--no-default-features")
 
 # Write the committed contract anew from the code
 openapi:
-    cargo run --quiet --locked -- openapi > openapi/openapi.yaml
+    cargo build --locked --workspace --bin discovery
+    target/debug/discovery openapi > openapi/openapi.yaml
 
 # Lint the contract with Redocly and Spectral: no error, no warning
 lint-contract:
@@ -39,7 +40,7 @@ lint-contract:
 
 # Hold the contract to the code, to the linters, to what was released and, on every store, to the server
 contract: lint-contract _servers
-    cargo test --locked -p discovery --test drift
+    cargo test --locked --workspace --test drift
     tests/tools/run python3 -m pytest -q -p no:cacheprovider tests/contract
     tests/tools/run python3 tests/contract/gate.py openapi/openapi.yaml openapi/released
     tests/tools/run tests/contract/conform InMemory InFile DynamoDB
@@ -94,16 +95,17 @@ load *args:
 # Break the store, the network, the clocks and the clients of the binary: all, or those that `just faults --list` names
 faults *args: (_debian "faketime" "faketime")
     cargo build --release --locked --bin discovery
-    DISCOVERY_BINARY=target/release/discovery cargo run --locked -p discovery-faults -- {{ args }}
+    cargo build --locked --workspace --bin discovery-faults
+    DISCOVERY_BINARY=target/release/discovery target/debug/discovery-faults {{ args }}
 
 # Compare the instructions of the hot paths with those of another commit; more than 5 % above them fails
 bench-instructions base: (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
     GUNGRAUN_RUNNER={{ tools }}/bin/gungraun-runner benches/instructions/compare.sh {{ base }}
 
-# The server, and the DynamoDB that it is tried with
+# The server, and the DynamoDB that it is tried with; of the whole workspace, so that nothing that its tests have built
+# is built again with other features
 _servers:
-    cargo build --locked -p discovery -p discovery-testkit --bin discovery --example emulator \
-        --features discovery-testkit/dynamodb
+    cargo build --locked --workspace --bin discovery --example emulator
 
 # Install a Debian package, unless its program is there
 _debian program package:
