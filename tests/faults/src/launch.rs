@@ -32,9 +32,8 @@ pub(crate) struct Node {
     /// Where it serves.
     pub(crate) target: Target,
     pub(crate) process: Process,
-    pub(crate) log: Log,
     /// Where it keeps its files.
-    pub(crate) folder: Arc<TempDir>,
+    _folder: Arc<TempDir>,
 }
 
 impl Launch {
@@ -70,15 +69,13 @@ impl Launch {
     pub(crate) async fn start(mut self) -> Result<Node> {
         let mut process = Process::start(&mut self.command)?;
         let log = Log::of(process.errors().ok_or("its log is not piped")?);
-        let reading = log.clone();
-        let listening = spawn_blocking(move || reading.wait_for("\"listening\"", PATIENCE));
+        let listening = spawn_blocking(move || log.wait_for("\"listening\"", PATIENCE));
         let line = listening.await?;
         let line = line.map_err(|lines| format!("a node does not listen: {lines:#?}"))?;
         Ok(Node {
             target: listens(&line)?,
             process,
-            log,
-            folder: self.folder,
+            _folder: self.folder,
         })
     }
 
