@@ -98,9 +98,7 @@ impl Cached {
     /// read again before they are served (liveness rule 16).
     pub fn changed_elsewhere(&self, service: &ServiceName) {
         let now = self.0.lease.instant();
-        let Some(entry) = self.0.lists.get(&Key::Service(service.clone())) else {
-            return;
-        };
+        let entry = self.0.entry(&Key::Service(service.clone()));
         entry.outdated(now);
         let repos = entry.repos().into_iter().map(Key::Repo);
         for entry in repos.filter_map(|repo| self.0.lists.get(&repo)) {

@@ -258,6 +258,39 @@ async fn a_write_that_failed_unseen_has_the_list_read_again() {
 }
 
 #[tokio::test]
+async fn rule_16_what_another_node_has_changed_is_read_again_and_nothing_else() {
+    let rig = rig(TTL);
+    for service in ["users", "other"] {
+        rig.store.register(service, "10.0.0.1").await;
+        rig.read(service).await.expect("it is read");
+    }
+    let repo = hosts::repo("users-repo");
+    let read_repo = || rig.cached.hosts_of_repo(&repo, LeaseInstant::DISTANT_PAST);
+    read_repo().await.expect("it is read");
+    let before = rig.faulty.lists();
+    rig.store.pass(Duration::from_secs(1));
+    rig.cached.changed_elsewhere(&hosts::service("users"));
+    for _ in 0..2 {
+        rig.read("users").await.expect("it is read");
+        rig.read("other").await.expect("it is read");
+        read_repo().await.expect("it is read");
+    }
+    assert_eq!(rig.faulty.lists() - before, 2);
+    rig.store.pass(Duration::from_secs(1));
+    rig.cached.anything_changed_elsewhere();
+    rig.read("other").await.expect("it is read");
+    assert_eq!(rig.faulty.lists() - before, 3);
+    rig.store.pass(Duration::from_secs(1));
+    rig.cached.changed_elsewhere(&hosts::service("users"));
+    rig.faulty.set(Fault::Refuse);
+    let stale = rig
+        .read("users")
+        .await
+        .expect("the last known list is there");
+    assert!(stale.stale.is_some());
+}
+
+#[tokio::test]
 async fn saved_lists_are_served_after_a_restart_only_while_the_store_fails() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("lists");
