@@ -1,8 +1,10 @@
 """Processes that end with the test that started them."""
 
 import os
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from waiting import PATIENCE, Answer, until
@@ -34,6 +36,15 @@ class Process:
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Does nothing for a while."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Ends it at once, as a crash would."""

@@ -69,7 +69,7 @@ class Envoy:
         """What it knows of each host of a cluster, by address."""
         hosts: dict[str, dict[str, str]] = {}
         about = rf"{re.escape(cluster)}::(\[[^]]+\]:\d+|[\d.]+:\d+)::(\w+)::(.*)"
-        for line in self._ask("/clusters").body.splitlines():
+        for line in self.lines():
             if shown := re.fullmatch(about, line):
                 hosts.setdefault(shown[1], {})[shown[2]] = shown[3]
         return hosts
@@ -84,8 +84,11 @@ class Envoy:
         until(f"{cluster} has {wanted}", lambda: set(self.hosts(cluster)) == wanted, within)
 
     def clusters(self) -> set[str]:
-        lines = self._ask("/clusters").body.splitlines()
-        return {line.partition("::")[0] for line in lines}
+        return {line.partition("::")[0] for line in self.lines()}
+
+    def lines(self) -> list[str]:
+        """All that it knows of clusters and hosts."""
+        return self._ask("/clusters").body.splitlines()
 
     def stat(self, name: str) -> int:
         """A counter or gauge; 0 for what was never counted."""

@@ -6,6 +6,7 @@ import random
 import re
 import socket
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import web
@@ -44,6 +45,7 @@ class Registry:
             "XDS_REFRESH_DELAY": str(REFRESH_DELAY),
             **settings,
         }
+        self._given = settings
         self._process: Process | None = None
 
     @property
@@ -58,12 +60,12 @@ class Registry:
     def pid(self) -> int:
         return self._running().pid
 
-    def start(self) -> None:
+    def start(self, wait_for: str = "/readyz") -> None:
         self._folder.mkdir(exist_ok=True)
-        process = Process([BINARY], self._folder / "log", self._settings)
-        self._process = process
-        said = len(process.said())
-        process.until("the registry is ready", lambda: self._is_ready(process.said()[said:]))
+        log = self._folder / "log"
+        said = len(log.read_text()) if log.exists() else 0
+        process = self._process = Process([BINARY], log, self._settings)
+        process.until("the registry is ready", lambda: self._answers(process.said()[said:], wait_for))
 
     def stop(self) -> None:
         code = self._running().stop()
@@ -78,6 +80,14 @@ class Registry:
         """Ends it, if it runs, however the test went."""
         if self._process:
             self._process.kill()
+
+    def hanging(self) -> AbstractContextManager[None]:
+        """Does nothing for a while."""
+        return self._running().hanging()
+
+    def moved(self) -> "Registry":
+        """The same node, which must not run, at another port; it has to be started."""
+        return Registry(self._folder, self._given)
 
     def register(self, service: str, host: Host, **tags: object) -> None:
         """Registers a host, which is its heartbeat, too. `weight` and `zone` are short for the tags."""
@@ -119,10 +129,10 @@ class Registry:
         assert self._process, "the registry was not started"
         return self._process
 
-    def _is_ready(self, log: str) -> bool:
+    def _answers(self, log: str, path: str) -> bool:
         if not any('"listening"' in line for line in log.splitlines()):
             return False
-        return web.ask(self.address, "GET", "/readyz").status == 200
+        return web.ask(self.address, "GET", path).status == 200
 
 
 def service_path(service: str) -> str:

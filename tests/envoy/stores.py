@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import web
@@ -26,6 +26,13 @@ class Store:
     def nodes(self) -> tuple[Registry, Registry]:
         raise NotImplementedError
 
+    def moved(self) -> Registry:
+        """The node to read from, which must not run, at another port."""
+        moved = self.reader.moved()
+        self._stack.callback(moved.end)
+        moved.start()
+        return moved
+
     def node(self, settings: dict[str, str]) -> Registry:
         node = Registry(self._folder / f"node-{next(self._count)}", settings | self._settings)
         self._stack.callback(node.end)
@@ -45,11 +52,12 @@ class OneTable(Store):
     """Two nodes on one table of an emulated DynamoDB. The one that Envoys read from is started by the test."""
 
     def nodes(self) -> tuple[Registry, Registry]:
-        self._emulator = emulator(self._folder / "emulator", self._stack)
+        self._emulator, address = emulator(self._folder / "emulator", self._stack)
+        self._address = address
         settings = {
             "BACKEND_STORAGE": "DynamoDB",
             "DYNAMODB_TABLE_HOSTS": TABLE,
-            "DYNAMODB_URL": f"http://{self._emulator}",
+            "DYNAMODB_URL": f"http://{address}",
             "DYNAMODB_CREATE_TABLES_IN_APP": "true",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -57,6 +65,10 @@ class OneTable(Store):
         writer = self.node(settings)
         writer.start()
         return self.node(settings), writer
+
+    def hanging(self) -> AbstractContextManager[None]:
+        """Has DynamoDB do nothing for a while."""
+        return self._emulator.hanging()
 
     def put(self, item: dict[str, dict[str, str]]) -> None:
         """Puts an item into the table, whatever it is."""
@@ -67,18 +79,18 @@ class OneTable(Store):
             "X-Amz-Date": "20260101T000000Z",
             "Content-Type": "application/x-amz-json-1.0",
         }
-        connection = web.Connection(self._emulator)
+        connection = web.Connection(self._address)
         answer = connection.ask("POST", "/", json.dumps({"TableName": TABLE, "Item": item}), headers)
         connection.close()
         assert answer.status == 200, answer
 
 
-def emulator(log: Path, stack: ExitStack) -> str:
-    """Starts an empty DynamoDB and says where it listens."""
+def emulator(log: Path, stack: ExitStack) -> tuple[Process, str]:
+    """Starts an empty DynamoDB, and says where it listens."""
     process = Process([str(BUILT / "debug/examples/emulator")], log)
     stack.callback(process.kill)
     url = process.until("the emulator listens", lambda: process.said().strip())
-    return url.removeprefix("http://")
+    return process, url.removeprefix("http://")
 
 
 STORES = {"InFile": OneFile, "DynamoDB": OneTable}

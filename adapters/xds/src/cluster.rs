@@ -79,6 +79,12 @@ impl Default for ClusterTemplate {
 }
 
 impl ClusterTemplate {
+    /// Whether a service can have a cluster. With one called `*` Envoy would ask for the endpoints of `*`, to which it
+    /// takes those of every other cluster, and then refuse them all.
+    pub(crate) fn suits(service: &ServiceName) -> bool {
+        service.as_str() != "*"
+    }
+
     /// The cluster of a service.
     pub(crate) fn cluster(self: &Arc<Self>, service: &ServiceName, source: EdsSource) -> Resource {
         let name: Arc<str> = service.as_str().into();

@@ -167,7 +167,8 @@ impl Resources {
         &self,
         services: impl IntoIterator<Item = &'a ServiceName>,
     ) {
-        let services: Vec<&ServiceName> = services.into_iter().collect();
+        let services = services.into_iter();
+        let services: Vec<_> = services.filter(|s| ClusterTemplate::suits(s)).collect();
         let before = self.state().clusters.clone();
         let clusters = EdsSource::ALL.map(|source| {
             let before = before.as_deref().map(|clusters| clusters.of(source));

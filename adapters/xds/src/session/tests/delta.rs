@@ -217,3 +217,11 @@ fn a_cluster_that_no_service_can_have_is_told_to_be_none() {
     envoy.says(&subscribes(CLUSTERS, &["a\u{7f}b", "users"]));
     envoy.hears_of(Kind::Clusters, ["users", "-a\u{7f}b"]);
 }
+
+#[test]
+fn a_service_by_the_name_that_stands_for_all_has_no_cluster() {
+    let mut envoy = Stream::<Delta>::ads();
+    envoy.catalogued(&["*", "users"]);
+    envoy.says(&subscribes(CLUSTERS, &[]));
+    envoy.hears_of(Kind::Clusters, ["users"]);
+}

@@ -1,7 +1,13 @@
 //! What holds for both protocols.
 
+use std::collections::BTreeSet;
+
+use discovery_testkit::hosts::tags;
+
 use super::*;
 use crate::request::{DeltaDiscoveryRequest, DiscoveryRequest};
+use crate::snapshots::Snapshots;
+use crate::testing::listing_at;
 
 fn asks(type_url: &str, wanted: Vec<String>) -> DeltaDiscoveryRequest {
     DeltaDiscoveryRequest {
@@ -134,16 +140,38 @@ fn more_than_a_megabyte_of_endpoints_comes_in_several_responses_and_nothing_is_l
 }
 
 #[test]
-fn a_resource_is_encoded_once_for_all_streams() {
-    let mut one = Stream::<Delta>::ads();
-    let mut other = one.reconnected();
-    for envoy in [&mut one, &mut other] {
+fn a_change_of_one_host_in_a_thousand_is_encoded_once_for_a_thousand_streams_and_a_heartbeat_not_at_all()
+ {
+    let hosts = |weight_of_the_first| {
+        (0..1000).map(move |number| {
+            let weight = if number == 0 { weight_of_the_first } else { 1 };
+            Registration {
+                tags: tags(&format!(r#"{{"load_balancing_weight": {weight}}}"#)),
+                ..registration("users", &format!("10.0.{}.{}", number / 250, number % 250))
+            }
+        })
+    };
+    let first = Stream::<Delta>::ads();
+    let mut envoys: Vec<_> = (0..1000).map(|_| first.reconnected()).collect();
+    for envoy in &mut envoys {
         envoy.says(&asks(ENDPOINTS, vec!["users".into()]));
     }
-    one.read("users", &["10.0.0.1"]);
-    let fields =
-        [&mut one, &mut other].map(|envoy| envoy.response().unwrap().resources[0].field().as_ptr());
-    assert_eq!(fields[0], fields[1]);
+    let snapshots = Snapshots::default();
+    let read = |second, weight| {
+        let resource = snapshots.show(&service("users"), &listing_at(second, hosts(weight)));
+        let interest = first.resources.interest(&service("users")).unwrap();
+        first.resources.publish(&interest, &resource)
+    };
+    for (second, weight) in [(0, 1), (1, 2)] {
+        assert!(read(second, weight));
+        let told = envoys.iter_mut().map(|envoy| {
+            let response = envoy.response().unwrap();
+            response.resources[0].field().as_ptr()
+        });
+        assert_eq!(told.collect::<BTreeSet<_>>().len(), 1, "one for all");
+    }
+    assert!(!read(2, 2), "a heartbeat of all hosts is no change");
+    envoys.iter_mut().for_each(Stream::hears_nothing);
 }
 
 #[test]
