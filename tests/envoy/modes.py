@@ -49,18 +49,21 @@ def cluster(config: Config, name: str) -> Config:
     return next(cluster for cluster in clusters if cluster["name"] == name)
 
 
-def add_cluster(config: Config, name: str, patience: str = "15s") -> Config:
-    """Adds a static cluster whose hosts come from the registry in the way of the mode, and the route to it."""
-    if "ads_config" in config.get("dynamic_resources", {}):
-        source: Config = {"ads": {}}
-    else:
-        polls = next(each(config, "api_config_source"))
-        source = {"api_config_source": polls}
-    eds = source | {"resource_api_version": "V3", "initial_fetch_timeout": patience}
+def add_cluster(config: Config, name: str, source: Config | None = None) -> Config:
+    """Adds a static cluster, and the route to it, whose hosts come from a source, by default in the way of the mode.
+    Envoy would wait ten minutes for hosts that never come."""
+    eds = {"initial_fetch_timeout": "600s", "resource_api_version": "V3"} | (source or source_of(config))
     added = {"name": name, "type": "EDS", "connect_timeout": "1s", "eds_cluster_config": {"eds_config": eds}}
     config["static_resources"]["clusters"].append(added)
     routes(config)[:] = [{"match": {"prefix": "/"}, "route": {"cluster_header": "x-service"}}]
-    return config
+    return added
+
+
+def source_of(config: Config) -> Config:
+    """Where a bootstrap's clusters find their hosts."""
+    if "ads_config" in config.get("dynamic_resources", {}):
+        return {"ads": {}}
+    return {"api_config_source": next(each(config, "api_config_source"))}
 
 
 def routes(config: Config) -> list[Config]:

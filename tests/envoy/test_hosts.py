@@ -66,7 +66,7 @@ def unchanged_polls(scene: Scene) -> int:
 
 
 def test_an_unknown_service_does_not_hold_up_the_start(scene: Scene) -> None:
-    envoy = scene.envoy(lambda config: add_cluster(config, "nobody", patience="600s"))
+    envoy = scene.envoy(lambda config: add_cluster(config, "nobody"))
     assert envoy.get("nobody").status == 503
     (first,) = scene.hosts(1)
     scene.writer.register("nobody", first)

@@ -7,6 +7,7 @@ from proxy import Config
 from registry import Registry
 from scene import Scene
 from stores import OneTable
+from upstreams import Host
 from waiting import PATIENCE, until
 
 one_node = pytest.mark.parametrize("store", ["InFile"], indirect=True)
@@ -163,13 +164,23 @@ def test_five_hundred_services_arrive_and_each_change_alone(scene: Scene) -> Non
 
 
 @one_node
+def test_a_service_of_a_thousand_hosts_arrives_whole(scene: Scene) -> None:
+    hosts = [Host(f"10.0.{number // 250}.{number % 250 + 1}", 8080) for number in range(1000)]
+    for host in hosts:
+        scene.writer.register("users", host)
+    envoy = scene.envoy()
+    envoy.has(*hosts)
+    scene.writer.deregister("users", hosts[500])
+    envoy.has(*hosts[:500], *hosts[501:], within=scene.bound)
+
+
+@one_node
 def test_a_cluster_can_have_another_name_than_its_service(scene: Scene) -> None:
     (host,) = scene.hosts(1)
     scene.writer.register("users", host)
 
     def alias(config: Config) -> None:
-        add_cluster(config, "people")
-        modes.cluster(config, "people")["eds_cluster_config"]["service_name"] = "users"
+        add_cluster(config, "people")["eds_cluster_config"]["service_name"] = "users"
 
     envoy = scene.envoy(alias)
     envoy.has(host, cluster="people")
