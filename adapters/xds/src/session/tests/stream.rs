@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use discovery_testkit::hosts::tags;
+use discovery_testkit::hosts::tags_with;
 
 use super::*;
 use crate::request::{DeltaDiscoveryRequest, DiscoveryRequest};
@@ -146,7 +146,7 @@ fn a_change_of_one_host_in_a_thousand_is_encoded_once_for_a_thousand_streams_and
         (0..1000).map(move |number| {
             let weight = if number == 0 { weight_of_the_first } else { 1 };
             Registration {
-                tags: tags(&format!(r#"{{"load_balancing_weight": {weight}}}"#)),
+                tags: tags_with("load_balancing_weight", &weight.to_string()),
                 ..registration("users", &format!("10.0.{}.{}", number / 250, number % 250))
             }
         })
