@@ -16,6 +16,7 @@ mod plain;
 mod reading;
 mod registry;
 mod repository;
+mod rows;
 mod sweep;
 mod tags;
 mod values;
@@ -35,6 +36,7 @@ pub use registry::{HostError, Registration, Registry};
 pub use repository::{
     Cause, Change, CheckInError, HostRepository, Reading, Removed, Stale, StoreError,
 };
+pub use rows::Rows;
 pub use sweep::Release;
 pub use tags::{AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, REGION, Tags};
 pub use values::{

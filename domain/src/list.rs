@@ -5,36 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::host::{Host, HostKey, Row};
 use crate::lease::LeaseInstant;
 use crate::liveness::Liveness;
+use crate::rows::Rows;
 
-/// Rows as a store holds them, expired ones included, ordered by key. Shared by all readers until a row changes.
+/// Rows as a store holds them, expired ones included. Shared by all readers until a row changes.
 #[derive(Debug, Default)]
 pub struct HostList {
-    rows: Vec<Row>,
+    rows: Rows,
     /// The last judgement, kept because it holds until the next host expires.
     judged: Mutex<Option<Arc<Listing>>>,
 }
 
 impl HostList {
     /// Takes rows in any order.
-    pub fn new(mut rows: Vec<Row>) -> Self {
-        rows.sort_by(|a, b| a.host.key.cmp(&b.host.key));
-        Self {
-            rows,
-            judged: Mutex::default(),
-        }
+    pub fn new(rows: Vec<Row>) -> Self {
+        Rows::from(rows).into()
     }
 
-    /// Every row, ordered by key.
-    pub fn rows(&self) -> &[Row] {
+    /// Every row.
+    pub fn rows(&self) -> &Rows {
         &self.rows
     }
 
     /// The row of one host.
     pub fn row(&self, key: &HostKey) -> Option<&Row> {
-        self.rows
-            .binary_search_by(|row| row.host.key.cmp(key))
-            .ok()
-            .map(|at| &self.rows[at])
+        self.rows.get(key)
     }
 
     /// Judges the rows, once for as long as the judgement holds: the same `Arc` means the same listing. `news` hears
@@ -55,11 +49,18 @@ impl HostList {
     }
 }
 
+impl From<Rows> for HostList {
+    fn from(rows: Rows) -> Self {
+        let judged = Mutex::default();
+        Self { rows, judged }
+    }
+}
+
 /// The hosts that readers see, and what the judgement found beside them.
 #[derive(Debug)]
 pub struct Listing {
-    /// The listed hosts, ordered by key.
-    pub hosts: Vec<Arc<Host>>,
+    /// The rows of the listed hosts.
+    pub listed: Rows,
     /// How many of them are expired and kept by the guard against mass expiry.
     pub guarded: usize,
     /// The rows a sweep may remove.
@@ -74,6 +75,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The listed hosts, ordered by key.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> + Clone {
+        self.listed.hosts()
+    }
+
     /// Whether nothing has expired, or died, between the judgement and that moment.
     pub fn holds_at(&self, at: LeaseInstant) -> bool {
         (self.judged_at..=self.holds_until).contains(&at)
@@ -85,13 +91,15 @@ impl Listing {
     }
 
     /// This listing with some of its expired hosts listed after all.
-    pub(crate) fn sparing(&self, spared: Vec<Arc<Host>>) -> Self {
-        let mut hosts: Vec<_> = self.hosts.iter().cloned().chain(spared).collect();
-        hosts.sort_by(|a, b| a.key.cmp(&b.key));
-        let guarded = hosts.len() - self.hosts.len();
+    pub(crate) fn sparing(&self, spared: Vec<Row>) -> Self {
+        let guarded = spared.len();
+        let mut listed = self.listed.clone();
+        for row in spared {
+            listed.put(row);
+        }
         let (judged_at, holds_until) = (self.judged_at, self.holds_until);
         Self {
-            hosts,
+            listed,
             guarded,
             expired: Vec::new(),
             spared: Vec::new(),
@@ -124,8 +132,6 @@ impl Listing {
 
     /// Whether readers see that host.
     pub fn lists(&self, key: &HostKey) -> bool {
-        self.hosts
-            .binary_search_by(|host| host.key.cmp(key))
-            .is_ok()
+        self.listed.get(key).is_some()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::host::Row;
 use crate::lease::LeaseInstant;
 use crate::list::Listing;
+use crate::rows::Rows;
 
 /// What an operator decides about expiry.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,39 +34,54 @@ impl Liveness {
     pub const TTLS_TO_DEATH: u32 = 7;
 
     /// Judges all rows of a service at a moment.
-    pub fn judge(&self, rows: &[Row], at: LeaseInstant) -> Listing {
-        let ages: Vec<Age> = rows.iter().map(|row| self.age(row, at)).collect();
-        let live = ages.iter().filter(|age| **age == Age::Live).count();
-        let base = ages.iter().filter(|age| **age != Age::Dead).count();
-        let spared = spared(rows, &ages, self.guarded(base, live));
+    pub fn judge(&self, rows: &Rows, at: LeaseInstant) -> Listing {
+        let (mut live, mut base) = (0, 0);
+        let mut holds_until = LeaseInstant::DISTANT_FUTURE;
+        for row in rows.iter() {
+            let age = self.age(row, at);
+            live += usize::from(age == Age::Live);
+            base += usize::from(age != Age::Dead);
+            holds_until = holds_until.min(self.next_age(row, age));
+        }
         let mut listing = Listing {
-            hosts: Vec::with_capacity(live + spared.len()),
-            guarded: spared.len(),
+            listed: rows.clone(),
+            guarded: 0,
             expired: Vec::new(),
-            spared: Vec::with_capacity(spared.len()),
+            spared: Vec::new(),
             unlisted: Vec::new(),
             judged_at: at,
-            holds_until: rows
-                .iter()
-                .zip(&ages)
-                .map(|(row, age)| self.next_age(row, *age))
-                .min()
-                .unwrap_or(LeaseInstant::DISTANT_FUTURE),
+            holds_until,
         };
-        for (position, (row, age)) in rows.iter().zip(&ages).enumerate() {
+        if live < rows.len() {
+            self.sort_out(&mut listing, self.guarded(base, live));
+        }
+        listing
+    }
+
+    /// Parts the rows, all of which are on the listing, by their ages; the guard keeps so many expired ones listed.
+    fn sort_out(&self, listing: &mut Listing, guarded: usize) {
+        let rows = listing.listed.to_vec();
+        let ages: Vec<Age> = rows
+            .iter()
+            .map(|row| self.age(row, listing.judged_at))
+            .collect();
+        let spared = spared(&rows, &ages, guarded);
+        let mut listed = Vec::with_capacity(rows.len());
+        for (position, (row, age)) in rows.into_iter().zip(ages).enumerate() {
             let is_spared = spared.binary_search(&position).is_ok();
             if is_spared {
                 listing.spared.push(Arc::clone(&row.host));
             }
-            if is_spared || *age == Age::Live {
-                listing.hosts.push(Arc::clone(&row.host));
+            if is_spared || age == Age::Live {
+                listed.push(row);
             } else if spared.is_empty() {
-                listing.expired.push(row.clone());
-            } else if *age == Age::Expired {
-                listing.unlisted.push(row.clone());
+                listing.expired.push(row);
+            } else if age == Age::Expired {
+                listing.unlisted.push(row);
             }
         }
-        listing
+        listing.guarded = spared.len();
+        listing.listed = listed.into();
     }
 
     fn age(&self, row: &Row, at: LeaseInstant) -> Age {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::history::Happening;
-use crate::host::HostKey;
+use crate::host::{HostKey, Row};
 use crate::lease::LeaseInstant;
 use crate::list::Listing;
 use crate::liveness::Liveness;
@@ -155,12 +155,9 @@ impl Registry {
         let mut spared = Vec::new();
         for service in services {
             let guarded = self.hosts_of(service).await?.listing;
-            let expired = listing.expired.iter().map(|row| &row.host);
-            spared.extend(
-                expired
-                    .filter(|host| host.key.service() == service && guarded.lists(&host.key))
-                    .cloned(),
-            );
+            let is_spared =
+                |row: &&Row| row.host.key.service() == service && guarded.lists(&row.host.key);
+            spared.extend(listing.expired.iter().filter(is_spared).cloned());
         }
         Ok(Arc::new(listing.sparing(spared)))
     }

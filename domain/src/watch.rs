@@ -80,7 +80,7 @@ impl Watch {
     /// empty twice is forgotten (once could have crossed a registration).
     pub(crate) fn judged(&self, service: &ServiceName, listing: &Listing, latest: LeaseInstant) {
         let mut state = self.state();
-        let hosts = listing.hosts.len();
+        let hosts = listing.listed.len();
         let empty = hosts == 0 && listing.expired.is_empty();
         let known = state.remove(service);
         if !empty || known.is_some_and(|entry| entry.hosts > 0) {

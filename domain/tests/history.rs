@@ -60,7 +60,7 @@ impl Node {
 
     async fn listed(&self) -> usize {
         let answer = self.registry.hosts_of(&service("web")).await;
-        answer.expect("the store works").listing.hosts.len()
+        answer.expect("the store works").listing.listed.len()
     }
 
     /// What happened to a host, the latest first.

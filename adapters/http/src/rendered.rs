@@ -36,9 +36,9 @@ impl Rendered {
     /// Renders a list from nothing. `head` is everything before the first host.
     pub(crate) fn fresh(head: &str, listing: &Arc<Listing>) -> Self {
         const USUAL_HOST: usize = 384;
-        let hosts = listing.hosts.len();
+        let hosts = listing.listed.len();
         let mut page = Page::new(head.as_bytes(), hosts, USUAL_HOST * hosts);
-        for host in &listing.hosts {
+        for host in listing.hosts() {
             page.push(host);
         }
         page.finish(Arc::clone(listing))
@@ -46,7 +46,8 @@ impl Rendered {
 
     /// Renders a list of the same service or repo, copying every run of hosts that are still the same.
     pub(crate) fn patched(&self, listing: &Arc<Listing>) -> Self {
-        let (was, is) = (&self.listing.hosts, &listing.hosts);
+        let was: Vec<_> = self.listing.hosts().collect();
+        let is: Vec<_> = listing.hosts().collect();
         let usual_host = (self.body.len() - self.head) / was.len().max(1) + 1;
         let room = self.body.len() + usual_host * is.len().saturating_sub(was.len());
         let mut page = Page::new(&self.body[..self.head], is.len(), room);
@@ -63,7 +64,7 @@ impl Rendered {
                 old.advance(1);
             }
             if order != Some(Ordering::Less) {
-                page.push(&is[new]);
+                page.push(is[new]);
                 new += 1;
             }
         }
@@ -127,7 +128,7 @@ impl<'r> Cursor<'r> {
 }
 
 /// How many hosts at the beginning of both lists are one and the same.
-fn same_hosts(was: &[Arc<Host>], is: &[Arc<Host>]) -> usize {
+fn same_hosts(was: &[&Arc<Host>], is: &[&Arc<Host>]) -> usize {
     was.iter()
         .zip(is)
         .take_while(|(was, is)| Arc::ptr_eq(was, is))

@@ -350,5 +350,5 @@ async fn damaged_or_old_saved_lists_are_refused() {
 }
 
 fn hosts_in(reading: &Reading) -> Vec<String> {
-    discovery_testkit::contract::addresses(reading.list.rows())
+    discovery_testkit::contract::addresses(&reading.list.rows().to_vec())
 }

@@ -139,7 +139,7 @@ impl Census {
             let answer = self.registry.hosts_of(&service).await;
             (
                 service,
-                answer.map(|answer| !answer.listing.hosts.is_empty()),
+                answer.map(|answer| !answer.listing.listed.is_empty()),
             )
         };
         let read = stream::iter(strangers).map(read).buffer_unordered(READERS);

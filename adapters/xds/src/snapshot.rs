@@ -20,18 +20,17 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Shows a list of a service.
     pub(crate) fn fresh(service: &str, listing: Arc<Listing>) -> Self {
-        let endpoints = listing.hosts.iter().map(endpoint).collect();
+        let endpoints = listing.hosts().map(endpoint).collect();
         Self::of(service.into(), listing, endpoints)
     }
 
     /// Shows a newer list of the same service: of a host that has not changed nothing is read again, and when none
     /// has, the resource is the same one.
     pub(crate) fn renewed(&self, listing: Arc<Listing>) -> Self {
-        let mut old = self.listing.hosts.iter().zip(&self.endpoints).peekable();
+        let mut old = self.listing.hosts().zip(&self.endpoints).peekable();
         let mut kept = 0;
         let endpoints: Vec<_> = listing
-            .hosts
-            .iter()
+            .hosts()
             .map(|host| {
                 while old.next_if(|(was, _)| was.key < host.key).is_some() {}
                 match old.next_if(|(was, _)| was.key.cmp(&host.key) == Ordering::Equal) {

@@ -18,7 +18,7 @@ type Slot = Mutex<Option<Snapshot>>;
 impl Snapshots {
     /// Shows a list: the same resource as before unless it shows something else.
     pub(crate) fn show(&self, service: &ServiceName, listing: &Arc<Listing>) -> Arc<Resource> {
-        if listing.hosts.is_empty() {
+        if listing.listed.is_empty() {
             self.slots().remove(service);
             return Arc::new(no_endpoints(service.as_str().into()));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::node::{Node, TICK, ip, ips, liveness};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
-use discovery_domain::{Clock, Host, LeaseClock, Outage, Row};
+use discovery_domain::{Clock, Host, LeaseClock, Outage, Row, Rows};
 use discovery_testkit::ManualClock;
 use discovery_testkit::hosts::{self, HOST_TTL, key};
 
@@ -223,7 +223,7 @@ fn rule_4_what_is_proved_after_the_start_shortens_no_outage() {
 #[test]
 fn rule_4_a_row_older_than_seven_ttls_is_listed_by_no_guard() {
     let (_, lease, now) = started();
-    let rows: Vec<Row> = (0..10)
+    let rows = (0..10)
         .map(|number| {
             let registration = hosts::registration("web", &ip(number));
             let last_check_in = now - HOST_TTL * 7 - TICK * (number % 2);
@@ -239,15 +239,13 @@ fn rule_4_a_row_older_than_seven_ttls_is_listed_by_no_guard() {
             let host = Arc::new(host);
             Row { host, renewed }
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let rows = Rows::from(rows);
     let listing = liveness().judge(&rows, lease.instant());
-    let listed = listing
-        .hosts
-        .iter()
-        .map(|host| host.key.address().to_string());
+    let listed = listing.hosts().map(|host| host.key.address().to_string());
     assert_eq!(listed.collect::<Vec<_>>(), ips([0, 2, 4]));
     let dead = liveness().judge(&rows, lease.instant() + TICK);
-    assert!(dead.hosts.is_empty());
+    assert!(dead.listed.is_empty());
     assert_eq!(dead.expired.len(), 10);
 }
 

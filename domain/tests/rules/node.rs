@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use discovery_domain::{
-    Change, CheckIn, CheckInError, Clock, Host, HostKey, HostRepository, LeaseClock, LeaseInstant,
-    Liveness, LoadBalancingWeight, Reading, Registration, Registry, Removed, Row, ServiceName,
-    ServiceRepoName, StoreError, Tags,
+    Change, CheckIn, CheckInError, Clock, HostKey, HostRepository, LeaseClock, LeaseInstant,
+    Liveness, LoadBalancingWeight, Reading, Registration, Registry, Removed, Row, Rows,
+    ServiceName, ServiceRepoName, StoreError, Tags,
 };
 use discovery_local::InMemoryHostRepository;
 use discovery_testkit::ManualClock;
@@ -92,13 +92,13 @@ impl Node {
     /// The addresses on the list of a service.
     pub(crate) async fn listed(&self, name: &str) -> Vec<String> {
         let answer = self.registry.hosts_of(&service(name)).await;
-        addresses(&answer.expect("the list is read").listing.hosts)
+        addresses(&answer.expect("the list is read").listing.listed)
     }
 
     /// The addresses on the list of a service repo.
     pub(crate) async fn listed_of_repo(&self, name: &str) -> Vec<String> {
         let answer = self.registry.hosts_of_repo(&hosts::repo(name)).await;
-        addresses(&answer.expect("the list is read").listing.hosts)
+        addresses(&answer.expect("the list is read").listing.listed)
     }
 
     /// The addresses of all rows of a service, listed or not.
@@ -120,7 +120,7 @@ impl Node {
         self.pass(TICK);
         let (swept, outcome) = self.registry.sweep(10_000).await;
         outcome.expect("the sweep goes through");
-        addresses(&swept.into_iter().map(|row| row.host).collect::<Vec<_>>())
+        swept.iter().map(address).collect()
     }
 }
 
@@ -134,11 +134,12 @@ pub(crate) fn ips(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
     numbers.into_iter().map(ip).collect()
 }
 
-fn addresses(hosts: &[Arc<Host>]) -> Vec<String> {
-    hosts
-        .iter()
-        .map(|host| host.key.address().to_string())
-        .collect()
+fn addresses(rows: &Rows) -> Vec<String> {
+    rows.iter().map(address).collect()
+}
+
+fn address(row: &Row) -> String {
+    row.host.key.address().to_string()
 }
 
 /// A store that a test can have fail, lag like a cache, and count.

@@ -131,7 +131,7 @@ async fn a_host_of_a_service_called_repo_is_deleted_too() {
             .registry
             .hosts_of(&discovery_testkit::hosts::service("repo"))
             .await;
-        assert!(left.expect("the store works").listing.hosts.is_empty());
+        assert!(left.expect("the store works").listing.listed.is_empty());
     }
     let other = server.get("/v1/registration/other").await;
     assert!(other.text().contains(&address("10.0.0.1").to_string()));

@@ -1,12 +1,12 @@
 //! One cached list: what was read, what this node has written since, and the load that is under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use discovery_domain::{
-    HostKey, HostList, LeaseInstant, Reading, Row, ServiceRepoName, Stale, StoreError,
+    HostKey, HostList, LeaseInstant, Reading, Row, Rows, ServiceRepoName, Stale, StoreError,
 };
 use tokio::sync::watch;
 
@@ -16,7 +16,7 @@ pub(super) struct Entry(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    rows: BTreeMap<HostKey, Row>,
+    rows: Rows,
     /// The rows as readers share them; built again after a change.
     list: Option<Arc<HostList>>,
     read: Option<ReadAt>,
@@ -84,15 +84,13 @@ impl Entry {
 
     /// Takes what a load brought, under what this node wrote meanwhile. Rows that are as before stay the same `Arc`s,
     /// so that nothing made of them is made again.
-    pub(super) fn landed(&self, rows: &[Row], read: ReadAt) {
+    pub(super) fn landed(&self, rows: &Rows, read: ReadAt) {
         let mut state = self.state();
         let known = std::mem::take(&mut state.rows);
-        state.rows = rows
-            .iter()
-            .map(|row| (row.host.key.clone(), unchanged(&known, row)))
-            .collect();
+        let rows = rows.iter().map(|row| unchanged(&known, row));
+        state.rows = rows.collect::<Vec<_>>().into();
         for (key, row) in std::mem::take(&mut state.written) {
-            state.lay(key, row);
+            state.lay(&key, row);
         }
         if !same(&known, &state.rows) {
             state.list = None;
@@ -105,17 +103,14 @@ impl Entry {
     /// What the list held when it was last read, and when that was.
     pub(super) fn exported(&self) -> Option<(ReadAt, Vec<Row>)> {
         let state = self.state();
-        Some((state.read?, state.rows.values().cloned().collect()))
+        Some((state.read?, state.rows.to_vec()))
     }
 
     /// Takes a list from an earlier life of this node, unless the store has been read already.
     pub(super) fn restored(&self, rows: Vec<Row>, read: ReadAt) {
         let mut state = self.state();
         if state.read.is_none() {
-            state.rows = rows
-                .into_iter()
-                .map(|row| (row.host.key.clone(), row))
-                .collect();
+            state.rows = rows.into();
             state.read = Some(read);
         }
     }
@@ -139,7 +134,7 @@ impl Entry {
         }
         if let Some(read) = &mut state.read {
             read.doubted |= !in_order;
-            state.lay(key.clone(), after.cloned());
+            state.lay(key, after.cloned());
             state.list = None;
         }
     }
@@ -165,7 +160,7 @@ impl Entry {
     /// The repos of the hosts that the list shows.
     pub(super) fn repos(&self) -> BTreeSet<ServiceRepoName> {
         let state = self.state();
-        let hosts = state.rows.values();
+        let hosts = state.rows.iter();
         hosts
             .map(|row| row.host.service_repo_name.clone())
             .collect()
@@ -190,19 +185,19 @@ impl State {
     fn list(&mut self) -> Arc<HostList> {
         let rows = &self.rows;
         self.list
-            .get_or_insert_with(|| Arc::new(HostList::new(rows.values().cloned().collect())))
+            .get_or_insert_with(|| Arc::new(HostList::from(rows.clone())))
             .clone()
     }
 
-    fn lay(&mut self, key: HostKey, row: Option<Row>) {
+    fn lay(&mut self, key: &HostKey, row: Option<Row>) {
         match row {
-            Some(row) => self.rows.insert(key, row),
-            None => self.rows.remove(&key),
+            Some(row) => self.rows.put(row),
+            None => self.rows.take(key),
         };
     }
 }
 
-fn unchanged(known: &BTreeMap<HostKey, Row>, row: &Row) -> Row {
+fn unchanged(known: &Rows, row: &Row) -> Row {
     match known.get(&row.host.key).filter(|old| old.host == row.host) {
         Some(old) => Row {
             host: Arc::clone(&old.host),
@@ -212,8 +207,8 @@ fn unchanged(known: &BTreeMap<HostKey, Row>, row: &Row) -> Row {
     }
 }
 
-fn same(known: &BTreeMap<HostKey, Row>, rows: &BTreeMap<HostKey, Row>) -> bool {
+fn same(known: &Rows, rows: &Rows) -> bool {
     let equal =
         |(old, new): (&Row, &Row)| Arc::ptr_eq(&old.host, &new.host) && old.renewed == new.renewed;
-    known.len() == rows.len() && known.values().zip(rows.values()).all(equal)
+    known.len() == rows.len() && known.iter().zip(rows.iter()).all(equal)
 }

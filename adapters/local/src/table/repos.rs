@@ -69,8 +69,14 @@ impl Repos {
             return known.list;
         }
         let is_of_repo = |row: &&Row| row.host.service_repo_name == *repo;
-        let rows = of.iter().flat_map(|list| list.rows()).filter(is_of_repo);
-        let list = Arc::new(HostList::new(rows.cloned().collect()));
+        let list = match &*of {
+            [only] if only.rows().iter().all(|row| is_of_repo(&row)) => only.rows().clone().into(),
+            _ => {
+                let rows = of.iter().flat_map(|list| list.rows().iter());
+                HostList::new(rows.filter(is_of_repo).cloned().collect())
+            }
+        };
+        let list = Arc::new(list);
         self.keep(repo, RepoList { of, list })
     }
 

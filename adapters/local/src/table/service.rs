@@ -1,9 +1,8 @@
 //! The rows of one service.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use discovery_domain::{Change, HostAddress, HostKey, HostList, Row};
+use discovery_domain::{Change, HostKey, HostList, Row, Rows};
 
 use super::repos::Repos;
 use crate::write::{Found, Write};
@@ -14,9 +13,8 @@ pub(super) struct Service(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    rows: BTreeMap<HostAddress, Row>,
-    /// The list as it was last read. An outdated one stays until the next is built, so that no write has to pay for
-    /// dropping it.
+    rows: Rows,
+    /// The list as it was last read.
     list: Option<Arc<HostList>>,
     /// Whether the list shows the rows as they are.
     current: bool,
@@ -28,9 +26,8 @@ impl Service {
         for row in &rows {
             repos.moved(&row.host.key, None, Some(&row.host.service_repo_name));
         }
-        let rows = rows.into_iter().map(|row| (row.host.key.address(), row));
         Self(Mutex::new(State {
-            rows: rows.collect(),
+            rows: rows.into(),
             ..State::default()
         }))
     }
@@ -43,7 +40,7 @@ impl Service {
         repos: &Repos,
     ) -> (T, bool) {
         let mut state = self.state();
-        let row = state.rows.get(&key.address());
+        let row = state.rows.get(key);
         let kin = match row {
             Some(_) => None,
             None => state.any_row(),
@@ -60,12 +57,9 @@ impl Service {
     /// Replaces the rows that `change` changes; their hosts keep their repos.
     pub(super) fn replace_all(&self, change: impl Fn(&Row) -> Option<Change>) -> Vec<Change> {
         let mut state = self.state();
-        let mut changes = Vec::new();
-        for row in state.rows.values_mut() {
-            if let Some(change) = change(row) {
-                *row = change.row.clone();
-                changes.push(change);
-            }
+        let changes: Vec<Change> = state.rows.iter().filter_map(change).collect();
+        for change in &changes {
+            state.rows.put(change.row.clone());
         }
         state.current &= changes.is_empty();
         changes
@@ -73,12 +67,12 @@ impl Service {
 
     /// All rows.
     pub(super) fn rows(&self) -> Vec<Row> {
-        self.state().rows.values().cloned().collect()
+        self.state().rows.to_vec()
     }
 
     /// One row.
     pub(super) fn row(&self, key: &HostKey) -> Option<Row> {
-        self.state().rows.get(&key.address()).cloned()
+        self.state().rows.get(key).cloned()
     }
 
     /// Any row.
@@ -92,8 +86,7 @@ impl Service {
         if let Some(list) = state.list.as_ref().filter(|_| state.current) {
             return Arc::clone(list);
         }
-        let rows = state.rows.values().cloned().collect();
-        let list = Arc::new(HostList::new(rows));
+        let list = Arc::new(HostList::from(state.rows.clone()));
         let outdated = state.list.replace(Arc::clone(&list));
         state.current = true;
         drop(state);
@@ -113,20 +106,20 @@ impl Service {
 
 impl State {
     fn any_row(&self) -> Option<&Row> {
-        self.rows.last_key_value().map(|(_, row)| row)
+        self.rows.iter().next()
     }
 
     fn store(&mut self, row: Row, repos: &Repos) {
         self.current = false;
         let host = Arc::clone(&row.host);
-        let previous = self.rows.insert(host.key.address(), row);
+        let previous = self.rows.put(row);
         let left = previous.as_ref().map(|row| &row.host.service_repo_name);
         repos.moved(&host.key, left, Some(&host.service_repo_name));
     }
 
     fn remove(&mut self, key: &HostKey, repos: &Repos) {
         self.current = false;
-        if let Some(row) = self.rows.remove(&key.address()) {
+        if let Some(row) = self.rows.take(key) {
             repos.moved(key, Some(&row.host.service_repo_name), None);
         }
     }
