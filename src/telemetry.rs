@@ -1,29 +1,41 @@
 //! Log lines.
 
+mod lines;
 mod sink;
 
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 
+use discovery_local::SystemClock;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::Settings;
+use lines::{Lines, Style};
 pub(crate) use sink::Sink;
 
 /// Starts logging to stderr, of panics too.
 pub(crate) fn start(settings: &Settings, metrics: &mut Registry) -> Sink {
     let sink = Sink::start(stderr(), metrics);
-    let lines = tracing_subscriber::fmt::layer().with_writer(sink.clone());
+    let lines = Lines {
+        style: style(settings.debug),
+        clock: Arc::new(SystemClock::new()),
+        sink: sink.clone(),
+    };
     let shown = tracing_subscriber::registry().with(levels(settings.log_level.0));
-    if settings.debug {
-        shown.with(lines.with_ansi(stderr().is_terminal())).init();
-    } else {
-        shown.with(lines.json().flatten_event(true)).init();
-    }
+    shown.with(lines).init();
     discovery_http::log_panics();
     sink
+}
+
+fn style(for_people: bool) -> Style {
+    match (for_people, stderr().is_terminal()) {
+        (false, _) => Style::Json,
+        (true, false) => Style::Text,
+        (true, true) => Style::Coloured,
+    }
 }
 
 /// Our own crates log from `level` on, the libraries from WARN on.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Takes lines at once and has a thread write them. When nobody reads them they are dropped and counted, and serving
 /// goes on.
@@ -124,14 +123,6 @@ impl Write for &Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Sink {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        self
     }
 }
 
