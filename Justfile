@@ -67,7 +67,7 @@ browser picture="target/swagger-ui.png": (_debian "chromium" "chromium") _server
     CHROMIUM="$(command -v chromium)" tests/tools/run python3 tests/tools/serve.py InMemory \
         node tests/browser/swagger-ui.js "{{ justfile_directory() / picture }}"
 
-# Compare with nginx and bare hyper, beside the targets: all, or `just bench reads writes fleets estimates ROUNDS=5`
+# Compare with nginx and bare hyper, beside the targets: all, or `just bench reads writes fleets costs estimates ROUNDS=5`
 bench *args: (_debian "wrk" "wrk") (_debian "nginx" "nginx-light")
     cargo build --release --locked --bin discovery
     cargo build --release --locked -p discovery-bench --bins
@@ -98,8 +98,8 @@ faults *args: (_debian "faketime" "faketime")
     cargo build --locked --workspace --bin discovery-faults
     DISCOVERY_BINARY=target/release/discovery target/debug/discovery-faults {{ args }}
 
-# Compare the instructions of the hot paths with those of another commit; more than 5 % above them fails
-bench-instructions base: (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
+# Compare the instructions of the hot paths with those of another commit, or of the last on main; more than 5 % above fails
+bench-instructions base="": (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
     GUNGRAUN_RUNNER={{ tools }}/bin/gungraun-runner benches/instructions/compare.sh {{ base }}
 
 # The server, and the DynamoDB that it is tried with; of the whole workspace, so that nothing that its tests have built

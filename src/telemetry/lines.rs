@@ -284,7 +284,7 @@ mod tests {
     fn an_error_is_told_with_its_causes() {
         let error = StoreError::unavailable("reading", "connection refused");
         let text = logged(Style::Text, || {
-            info!(error = &error as &dyn Error, "failed")
+            info!(error = &error as &dyn Error, "failed");
         });
         assert!(
             text.ends_with("failed error=the store is unavailable: reading: connection refused\n"),

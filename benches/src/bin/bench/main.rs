@@ -5,6 +5,7 @@
     reason = "a tool's result, and what it is doing meanwhile"
 )]
 
+mod costs;
 mod estimates;
 mod fixture;
 mod fleets;
@@ -38,7 +39,7 @@ struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Where the plot of `fleets` is written
-    #[arg(long, default_value = "benches/flat-costs.svg")]
+    #[arg(long, default_value = "docs/flat-costs.svg")]
     svg: PathBuf,
 }
 
@@ -51,6 +52,8 @@ enum Part {
     Writes,
     /// Memory, speed and start of fleets of up to a million hosts
     Fleets,
+    /// What heartbeats cost in DynamoDB
+    Costs,
     /// What criterion measured before
     Estimates,
     /// Only the memory of fleets
@@ -62,7 +65,8 @@ async fn main() -> Result<()> {
     let options = Options::parse_from(args::from_recipe());
     let mut parts = options.parts.clone();
     if parts.is_empty() {
-        parts = vec![Part::Reads, Part::Writes, Part::Fleets, Part::Estimates];
+        use Part::{Costs, Estimates, Fleets, Reads, Writes};
+        parts = vec![Reads, Writes, Fleets, Costs, Estimates];
     }
     let mut rows = Vec::new();
     for part in parts {
@@ -92,6 +96,7 @@ async fn measure(part: Part, options: &Options) -> Result<Vec<Row>> {
         Part::Reads => reads::measure(rounds).await,
         Part::Writes => writes::measure(rounds).await,
         Part::Fleets => fleets::measure(rounds, svg).await,
+        Part::Costs => costs::measure().await,
         Part::Estimates => estimates::read(),
         Part::Memory => fleets::memory().await,
     }

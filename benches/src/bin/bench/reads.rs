@@ -6,7 +6,7 @@ use std::time::Duration;
 use discovery_bench::Result;
 use discovery_bench::fleet::{Fleet, list_path};
 use discovery_bench::pace::{self, Pace};
-use discovery_bench::server::{Server, binary};
+use discovery_bench::server::Server;
 use discovery_bench::tally::Tally;
 
 use crate::fixture::{self, get_list};
@@ -52,7 +52,9 @@ async fn beside_others(rounds: Rounds, server: &Server, folder: &Path) -> Result
     let probe = list_path(&fixture::service(SIZES[0]));
     let hyper = rivals::raw_hyper(folder, &probe).await?;
     let nginx = rivals::nginx(folder, &probe).await?;
-    let dynamodb = cached_dynamodb(folder).await?;
+    let cache = ("CACHE_TYPE", "simple".to_owned());
+    let sizes = SIZES.map(|size| (fixture::service(size), size));
+    let dynamodb = rivals::on_dynamodb(folder, [cache], &Fleet::of(sizes)).await?;
     let cached = dynamodb.as_ref().map_or(server, |(_, server)| server);
     let mut rows = Vec::new();
     for (size, aim) in SIZES.into_iter().zip([0.9, 0.85, 0.75]) {
@@ -93,33 +95,6 @@ async fn beside_others(rounds: Rounds, server: &Server, folder: &Path) -> Result
         }
     }
     Ok(rows)
-}
-
-/// A registry on the emulator of DynamoDB, where that was built.
-async fn cached_dynamodb(
-    folder: &Path,
-) -> Result<Option<(discovery_bench::process::Process, Server)>> {
-    if let Err(missing) = binary("examples/emulator") {
-        crate::note(&format!("DynamoDB is left out: {missing}"));
-        return Ok(None);
-    }
-    let (emulator, url) = rivals::emulator()?;
-    let settings = [
-        ("BACKEND_STORAGE", "DynamoDB".to_owned()),
-        ("DYNAMODB_TABLE_HOSTS", "hosts".to_owned()),
-        ("DYNAMODB_URL", url),
-        ("DYNAMODB_CREATE_TABLES_IN_APP", "true".to_owned()),
-        ("CACHE_TYPE", "simple".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        (
-            "APPLICATION_DIR",
-            folder.join("dynamodb").display().to_string(),
-        ),
-    ];
-    let sizes = SIZES.map(|size| (fixture::service(size), size));
-    let server = fixture::registry(&settings, &Fleet::of(sizes)).await?;
-    Ok(Some((emulator, server)))
 }
 
 /// Reads while every host of the service beats every 30 s, and others 2,000 times a second.

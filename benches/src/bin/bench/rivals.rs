@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use discovery_bench::Result;
+use discovery_bench::fleet::Fleet;
 use discovery_bench::process::Process;
 use discovery_bench::server::{Server, binary, free_port};
+
+use crate::fixture;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,8 +71,34 @@ async fn start(
     Ok(Server { target, process })
 }
 
+/// A registry with a fleet on the emulator of DynamoDB, where that was built.
+pub(crate) async fn on_dynamodb(
+    folder: &Path,
+    more: [(&'static str, String); 1],
+    fleet: &Fleet,
+) -> Result<Option<(Process, Server)>> {
+    if let Err(missing) = binary("examples/emulator") {
+        crate::note(&format!("DynamoDB is left out: {missing}"));
+        return Ok(None);
+    }
+    let (emulator, url) = emulator()?;
+    let own = folder.join("dynamodb").display().to_string();
+    let mut settings = vec![
+        ("BACKEND_STORAGE", "DynamoDB".to_owned()),
+        ("DYNAMODB_TABLE_HOSTS", "hosts".to_owned()),
+        ("DYNAMODB_URL", url),
+        ("DYNAMODB_CREATE_TABLES_IN_APP", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("APPLICATION_DIR", own),
+    ];
+    settings.extend(more);
+    let server = fixture::registry(&settings, fleet).await?;
+    Ok(Some((emulator, server)))
+}
+
 /// Starts the emulator of DynamoDB and tells its URL.
-pub(crate) fn emulator() -> Result<(Process, String)> {
+fn emulator() -> Result<(Process, String)> {
     let mut command = Command::new(binary("examples/emulator")?);
     command
         .stdin(Stdio::null())
