@@ -15,7 +15,7 @@ const FLEET: u32 = 1_000;
 /// Time runs 20 times as fast: a beat every 3 s for one a minute, stored every 10 s for every 200 s.
 const BEAT: Duration = Duration::from_secs(3);
 const INTERVAL: &str = "10";
-const LASTING: Duration = Duration::from_secs(60);
+const LASTING: Duration = Duration::from_mins(1);
 
 /// Measures item 7, where the emulator was built.
 pub(crate) async fn measure() -> Result<Vec<Row>> {
