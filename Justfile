@@ -81,7 +81,8 @@ bench-in-process *args:
 
 # Measure how soon a real Envoy can use what is registered, and what many streams cost, beside the targets
 bench-xds *args:
-    cargo build --release --locked -p discovery -p discovery-xds --bin discovery --example streams
+    cargo build --release --locked --bin discovery
+    cargo build --release --locked -p discovery-xds --example streams
     DISCOVERY_BINARY={{ justfile_directory() }}/target/release/discovery tests/envoy/run python3 tests/envoy/bench.py {{ args }}
 
 # Measure what 100,000 and 1,000,000 hosts take of memory
