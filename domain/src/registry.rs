@@ -184,7 +184,8 @@ impl Registry {
     }
 
     /// Judges a service whose hosts may have expired unseen: the guard may have begun to hold them up, and a check-in
-    /// of one that it lists merges its tags (liveness rule 10).
+    /// of one that it lists merges its tags (liveness rule 10). One that was never judged is left to the sweep, so that
+    /// no check-in waits for the first reading of a list from a store that hangs.
     async fn look_for_a_guard(&self, service: &ServiceName) {
         let is_on = self.liveness.guard_minimum_live > 0.0;
         if is_on && self.watch.may_have_expired(service, self.lease.instant()) {

@@ -21,8 +21,8 @@ struct State {
 
 struct Entry {
     due: LeaseInstant,
-    /// The last moment at which the last judgement is still true.
-    judged_until: LeaseInstant,
+    /// The last moment at which the last judgement is still true; none where there was no judgement yet.
+    judged_until: Option<LeaseInstant>,
     hosts: usize,
 }
 
@@ -43,24 +43,25 @@ impl Watch {
         match state.services.get_mut(service) {
             Some(entry) => {
                 entry.hosts += 1;
-                entry.judged_until = entry.judged_until.min(due);
+                entry.judged_until = entry.judged_until.map(|until| until.min(due));
             }
             None => state.insert(
                 service,
                 Entry {
                     due,
-                    judged_until: due,
+                    judged_until: Some(due),
                     hosts: 1,
                 },
             ),
         }
     }
 
-    /// Whether a host of the service may have expired since it was last judged, if it ever was.
+    /// Whether a host of the service may have expired since it was last judged.
     pub(crate) fn may_have_expired(&self, service: &ServiceName, now: LeaseInstant) -> bool {
         let state = self.state();
         let entry = state.services.get(service);
-        entry.is_none_or(|entry| entry.judged_until < now)
+        let judged_until = entry.and_then(|entry| entry.judged_until);
+        judged_until.is_some_and(|until| until < now)
     }
 
     /// Notes that a host was removed.
@@ -89,7 +90,7 @@ impl Watch {
                 service,
                 Entry {
                     due: listing.holds_until().min(latest),
-                    judged_until: listing.holds_until(),
+                    judged_until: Some(listing.holds_until()),
                     hosts,
                 },
             );
@@ -104,7 +105,7 @@ impl Watch {
                 service,
                 Entry {
                     due,
-                    judged_until: LeaseInstant::DISTANT_PAST,
+                    judged_until: None,
                     hosts: 0,
                 },
             );
@@ -116,7 +117,7 @@ impl Watch {
         let mut state = self.state();
         let known = state.remove(service);
         let hosts = known.as_ref().map_or(0, |entry| entry.hosts);
-        let judged_until = known.map_or(LeaseInstant::DISTANT_PAST, |entry| entry.judged_until);
+        let judged_until = known.and_then(|entry| entry.judged_until);
         state.hosts += hosts;
         state.insert(
             service,
