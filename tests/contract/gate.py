@@ -61,12 +61,20 @@ def names(contract: dict[str, Any]) -> Iterator[str]:
         yield from (f"schema {schema}, field {field}" for field in content.get("properties", ()))
 
 
+def known_values(contract: dict[str, Any]) -> Iterator[str]:
+    """The values that answers have so far, where they may have others later."""
+    for schema, content in contract["components"]["schemas"].items():
+        yield from (f"schema {schema}, value {value}" for value in content.get("x-extensible-enum", ()))
+
+
 def changes(released: Path, current: Path) -> dict[str, list[str]]:
     """What has changed, by what it asks of the version."""
     before, after = (yaml.safe_load(path.read_text()) for path in (released, current))
     lost = sorted(set(names(before)) - set(names(after)))
+    values = sorted(set(known_values(before)) ^ set(known_values(after)))
     by_level: dict[str, list[str]] = {name: [] for name in LEVELS}
     by_level["major"] = [f"{name} is gone or has another name" for name in lost]
+    by_level["minor"] = [f"{value} is new or gone" for value in values]
     for change in diff(released, current):
         by_level[level(change)].append(described(change))
     return by_level

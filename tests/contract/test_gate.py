@@ -77,8 +77,9 @@ LIST = (*SERVICE, "get")
 REGISTER = (*SERVICE, "post")
 HOST = ("components", "schemas", "Host")
 REGISTRATION = ("components", "schemas", "HostRegistration")
+STORE = ("components", "schemas", "StoreStatus")
 FIELD = {"type": "string"}
-ANSWER = {"description": "no", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ApiError"}}}}
+ANSWER = {"description": "no", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DiscoveryError"}}}}
 
 CASES = {
     "nothing": ("none", lambda contract: None),
@@ -93,11 +94,11 @@ CASES = {
     "a field that may no longer be sent": ("major", without(*REGISTRATION, "properties", "auto_ip")),
     "a narrower request": ("major", with_(100, *REGISTRATION, "properties", "revision", "maxLength")),
     "a wider answer": ("major", with_(100_000, *HOST, "properties", "port", "maximum")),
-    "a new value in an answer": ("major", with_(["ok", "failing", "new"], "components", "schemas", "StoreStatus", "enum")),
+    "a new value in an answer": ("minor", with_(["ok", "failing", "new"], *STORE, "x-extensible-enum")),
     "a field gone from an answer": ("major", without(*HOST, "properties", "revision")),
     "a field that may be left out of an answer": ("major", optional("revision", *HOST)),
     "another type": ("major", with_(FIELD, *HOST, "properties", "port")),
-    "fields of an error of another type": ("major", with_(FIELD, "components", "schemas", "ApiError", "properties", "fields")),
+    "fields of an error of another type": ("major", with_(FIELD, "components", "schemas", "DiscoveryError", "properties", "fields")),
     "no operation": ("major", without(*REGISTER)),
     "another success": ("major", moved("201", *REGISTER, "responses", "200")),
     "no 304": ("major", without(*LIST, "responses", "304")),

@@ -99,7 +99,7 @@ fn body(documented: &Value, answer: &Answer) -> Result<(), String> {
 
 /// What the contract promises of all that goes wrong outside of its operations.
 fn elsewhere(answer: &Answer) -> Result<(), String> {
-    let error = serde_json::json!({"$ref": "#/components/schemas/ApiError"});
+    let error = serde_json::json!({"$ref": "#/components/schemas/DiscoveryError"});
     if answer.status < 400 || answer.body.is_empty() || is_below_http(answer) {
         return Ok(());
     }

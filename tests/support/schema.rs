@@ -33,7 +33,7 @@ pub(crate) fn check(document: &Value, schema: &Value, value: &Value) -> Result<(
 fn holds(keyword: &str, rule: &Value, value: &Value) -> Result<bool, String> {
     Ok(match (keyword, value) {
         ("type", _) => is(text(rule), value),
-        ("enum", _) => items(rule).any(|one| one == value),
+        ("x-extensible-enum", _) => items(rule).any(|one| one == value),
         ("minimum", Value::Number(number)) => number.as_f64() >= rule.as_f64(),
         ("maximum", Value::Number(number)) => number.as_f64() <= rule.as_f64(),
         ("minLength", Value::String(text)) => length(text) >= rule.as_u64(),

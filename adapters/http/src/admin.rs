@@ -40,7 +40,7 @@ impl AdminApi {
     )]
     async fn release_guard(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
     ) -> Result<GuardReleased, ReleaseRefused> {
         if !self.settings.admin_api {

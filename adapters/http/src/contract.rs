@@ -9,7 +9,10 @@ use poem_openapi::registry::{MetaApi, Registry as Schemas};
 use poem_openapi::{ContactObject, ExtraHeader, LicenseObject, OpenApi, OpenApiService};
 use serde_yaml::{Mapping, Value};
 
+mod tidy;
+
 use crate::Operations;
+use tidy::tidy;
 
 /// The version of the contract: the major changes with what breaks a client, the minor with what is added.
 pub const API_VERSION: &str = "1.0.0";
@@ -50,7 +53,9 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
             "A registry of live hosts. Hosts register themselves and send heartbeats; Envoy, SDKs and people read \
              which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
              header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
-             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `ApiError`.",
+             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `DiscoveryError`.\n\nWhat is \
+             added to this contract breaks no client that passes over fields and events it does not know: where an \
+             answer has one of some known values (`x-extensible-enum`), there may be others later.",
         )
         .contact(ContactObject::new().name("The maintainers of discovery"))
         .license(
@@ -176,70 +181,4 @@ fn add_example(body: &mut Value, example: &Value) {
     for media_type in content.into_iter().flat_map(Mapping::values_mut) {
         media_type["example"] = example.clone();
     }
-}
-
-/// Writes whole numbers as such and header names as they are sent, and leaves out what says nothing.
-fn tidy(value: &mut Value) {
-    match value {
-        Value::Mapping(members) => {
-            members.retain(|name, value| !(name == "deprecated" && value == &Value::Bool(false)));
-            if let Some(headers) = members.get_mut("headers").and_then(Value::as_mapping_mut) {
-                *headers = headers
-                    .iter()
-                    .map(|(name, header)| (as_sent(name), header.clone()))
-                    .collect();
-            }
-            // Beside a reference, a part that only describes has generators of SDKs make a second type.
-            if let Some(parts) = members.get_mut("allOf").and_then(Value::as_sequence_mut) {
-                parts.retain(|part| !only_describes(part));
-            }
-            if members.get("in").is_some_and(|place| place != "query") {
-                members.remove("explode");
-            }
-            if members.get("in").is_some_and(|place| place == "header") {
-                members["name"] = as_sent(&members["name"]);
-            }
-            members.values_mut().for_each(tidy);
-        }
-        Value::Sequence(items) => items.iter_mut().for_each(tidy),
-        Value::Number(number) => {
-            if let Some(whole) = number.as_f64().and_then(whole) {
-                *value = whole.into();
-            }
-        }
-        _ => {}
-    }
-}
-
-fn only_describes(schema: &Value) -> bool {
-    let members = schema.as_mapping();
-    members.is_some_and(|members| members.keys().all(|name| name == "description"))
-}
-
-/// `IF-NONE-MATCH` as `If-None-Match`.
-fn as_sent(name: &Value) -> Value {
-    let name = name.as_str().unwrap_or_default();
-    if name.eq_ignore_ascii_case("etag") {
-        return "ETag".into();
-    }
-    let words = name.split('-').map(|word| {
-        let (first, rest) = word.split_at(word.len().min(1));
-        first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
-    });
-    words.collect::<Vec<_>>().join("-").into()
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "only what is the same after it"
-)]
-fn whole(number: f64) -> Option<i64> {
-    let whole = number as i64;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "that is the question"
-    )]
-    let same = whole as f64 == number;
-    same.then_some(whole)
 }

@@ -9,11 +9,12 @@ use serde::Serialize;
 use crate::body::BodyError;
 use crate::json::Json;
 use crate::request_id::RequestId;
+use crate::schema::RequestIdText;
 
 /// Why a request was refused or could not be answered
 #[derive(Debug, Serialize, Object)]
-// In most of the languages that SDKs are generated for, `Error` is taken.
-#[oai(rename = "ApiError")]
+// Among what is generated beside it, `Error` and `ApiError` are taken.
+#[oai(rename = "DiscoveryError")]
 #[expect(
     clippy::struct_field_names,
     reason = "the member was `error` before there was this type"
@@ -22,7 +23,7 @@ pub(crate) struct Error {
     /// What is wrong, with which value, and what would be right
     pub(crate) error: String,
     /// The id by which the server's log knows this request, as in the header `X-Request-Id`
-    pub(crate) request_id: String,
+    pub(crate) request_id: RequestIdText,
     /// What is wrong with each field that is wrong, by the name of the field
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fields: Option<BTreeMap<String, String>>,
@@ -33,7 +34,7 @@ impl Error {
     pub(crate) fn new(error: impl Into<String>) -> Self {
         Self {
             error: error.into(),
-            request_id: RequestId::current().to_string(),
+            request_id: RequestIdText(RequestId::current().to_string()),
             fields: None,
         }
     }
@@ -147,7 +148,7 @@ refused! {
     /// Why hosts are not listed
     ListRefused {
         400 => "The name in the path is not valid",
-        503 => "The store does not answer in time, and this node has not read the list before: try again later",
+        503 => "The store fails or is overloaded, and this node has not read the list before: try again later",
     }
 }
 
@@ -155,7 +156,7 @@ refused! {
     /// Why a host is not registered
     RegisterRefused {
         400 => "A field is missing or wrong, `fields` says which and why; or the body is no JSON and no form",
-        503 => "The store does not answer in time: send the request again",
+        503 => "The store fails or is overloaded: send the request again",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
     }
@@ -165,7 +166,7 @@ refused! {
     /// Why a host is not deregistered
     DeregisterRefused {
         400 => "There is no such host, or the service or the address in the path is not valid",
-        503 => "The store does not answer in time: send the request again",
+        503 => "The store fails or is overloaded: send the request again",
     }
 }
 
@@ -173,7 +174,7 @@ refused! {
     /// Why the weight of a service is not set
     ServiceWeightRefused {
         400 => "The weight is missing or wrong, or the service in the path is not valid",
-        503 => "The store does not answer in time, and some hosts may have the weight already: send the request again",
+        503 => "The store fails or is overloaded, and some hosts may have the weight already: send the request again",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
     }
@@ -183,7 +184,7 @@ refused! {
     /// Why the weight of a host is not set
     HostWeightRefused {
         400 => "The weight is missing or wrong, or the service in the path is not valid",
-        503 => "The store does not answer in time: send the request again",
+        503 => "The store fails or is overloaded: send the request again",
         404 NotFound => "There is no such host",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
@@ -194,7 +195,7 @@ refused! {
     /// Why a guard is not released
     ReleaseRefused {
         400 => "The service in the path is not valid",
-        503 => "The store does not answer in time, and some hosts may be removed already: send the request again",
+        503 => "The store fails or is overloaded, and some hosts may be removed already: send the request again",
         403 Off => "The operations of operators are off at this node: its setting `ADMIN_API` is not true",
     }
 }
@@ -209,7 +210,7 @@ impl ReleaseRefused {
 /// Why there is no history
 #[derive(ApiResponse)]
 pub(crate) enum HistoryRefused {
-    /// The service, the address or the limit is not valid, `fields` says which
+    /// A name in the path or the limit is not valid, `fields` says which
     #[oai(status = 400)]
     BadRequest(Json<Error>),
 }

@@ -8,7 +8,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use crate::error::NotReady;
 use crate::json::Json;
 use crate::model::{GuardedService, Readiness, Status, Store};
-use crate::schema::Count;
+use crate::schema::{Count, ServiceText};
 use crate::tags::Tag;
 use crate::text::Text;
 
@@ -135,7 +135,7 @@ impl HealthApi {
         let mut services = self.registry.guarded();
         services.sort();
         let named = services.into_iter().map(|(service, hosts)| GuardedService {
-            service: service.to_string(),
+            service: ServiceText(service.to_string()),
             hosts: Count::of(hosts),
         });
         named.collect()

@@ -11,7 +11,9 @@ use crate::json::Json;
 use crate::model::{EventKind, History, HostEvent};
 use crate::registration::host_key;
 use crate::request_id::RequestId;
-use crate::schema::{AddressText, Count, Limit, Moment, ServiceInPath, ServiceText, WeightNumber};
+use crate::schema::{
+    AddressText, Count, Limit, Moment, RequestIdText, ServiceInPath, ServiceText, WeightNumber,
+};
 use crate::tags::Tag;
 
 /// The operations on what is remembered.
@@ -41,7 +43,7 @@ impl HistoryApi {
     #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn list_service_history(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         /// The most events that are wanted
         limit: Query<Option<Limit>>,
@@ -65,7 +67,7 @@ impl HistoryApi {
     #[expect(clippy::unused_async, reason = "a handler is asynchronous")]
     async fn list_host_history(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         /// The address of the host
         ip_address: Path<AddressText>,
@@ -102,7 +104,7 @@ impl From<Event> for HostEvent {
             at: Moment::of(event.at),
             ip_address: AddressText(event.key.address().to_string()),
             event: EventKind::from(&event.what),
-            request_id: event.request_id.map(|id| id.to_string()),
+            request_id: event.request_id.map(|id| RequestIdText(id.to_string())),
             load_balancing_weight: None,
             silent_seconds: None,
             reason: None,

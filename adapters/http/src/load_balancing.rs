@@ -44,7 +44,7 @@ impl LoadBalancingApi {
     )]
     async fn set_service_weight(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         body: Sent<Weight>,
     ) -> Result<WeightSet, ServiceWeightRefused> {
@@ -76,7 +76,7 @@ impl LoadBalancingApi {
     )]
     async fn set_host_weight(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         /// The address of the host
         ip_address: Path<AddressText>,

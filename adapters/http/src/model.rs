@@ -5,16 +5,16 @@ use serde::Serialize;
 
 use crate::schema::{
     AddressText, CheckInText, Count, Env, HostTags, Moment, PortNumber, RegistrationTags, RepoText,
-    RevisionText, ServiceText, WeightNumber,
+    RequestIdText, RevisionText, ServiceText, WeightNumber,
 };
 
 /// What a host says of itself when it registers and with each heartbeat
 #[derive(Object)]
 pub(crate) struct HostRegistration {
-    /// Its address: IPv4, or IPv6 in canonical text. May be left out where `auto_ip` is true
+    /// Its address, IPv4 or IPv6; lists show IPv6 in canonical text. May be left out where `auto_ip` is true
     ip: Option<AddressText>,
-    /// Takes the address that the request comes from where `ip` is left out or empty; only the ranges that the server
-    /// is set to accept can be registered this way
+    /// Takes the address that the request comes from where `ip` is left out; only the ranges that the server is set to
+    /// accept can be registered this way
     auto_ip: Option<bool>,
     /// The port it serves on
     port: PortNumber,
@@ -119,13 +119,14 @@ pub(crate) enum Store {
 #[derive(Serialize, Object)]
 pub(crate) struct GuardedService {
     /// The service
-    pub(crate) service: String,
+    pub(crate) service: ServiceText,
     /// How many of the hosts on its list are expired
     pub(crate) hosts: Count,
 }
 
 /// What happened to the hosts of a service, or to one of them, as far as this node has seen it
 #[derive(Serialize, Object)]
+#[oai(rename = "HostHistory")]
 pub(crate) struct History {
     /// The service that was asked for
     pub(crate) service: ServiceText,
@@ -146,7 +147,7 @@ pub(crate) struct HostEvent {
     pub(crate) event: EventKind,
     /// The `X-Request-Id` of the request that did it; absent where the node did it by itself
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<RequestIdText>,
     /// The weight that was set; there with `weight_set` only
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) load_balancing_weight: Option<WeightNumber>,

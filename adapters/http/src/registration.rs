@@ -64,7 +64,7 @@ impl RegistrationApi {
     async fn list_hosts(
         &self,
         headers: &HeaderMap,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
     ) -> Result<ListAnswer<HostList>, ListRefused> {
         let service =
@@ -76,7 +76,7 @@ impl RegistrationApi {
     ///
     /// Both are the same request: send it when the host starts and then well within the time to live that the server
     /// is set to, every 30 to 60 seconds usually. Tags that an earlier registration or a load balancing request has
-    /// set are kept unless they are sent anew. Besides JSON, the same fields are accepted as
+    /// set are kept while the host is listed, unless they are sent anew. Besides JSON, the same fields are accepted as
     /// `application/x-www-form-urlencoded` and `multipart/form-data`, `tags` being JSON text there and `auto_ip` true
     /// unless empty.
     #[oai(
@@ -87,7 +87,7 @@ impl RegistrationApi {
     async fn register_host(
         &self,
         caller: Caller,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         body: Sent<HostRegistration>,
     ) -> Result<Registered, RegisterRefused> {
@@ -113,7 +113,7 @@ impl RegistrationApi {
     async fn list_hosts_by_repo(
         &self,
         headers: &HeaderMap,
-        /// The name of the service repo; at most 255 bytes of UTF-8
+        /// The name of the service repo; at most 255 bytes of UTF-8 without control characters
         service_repo_name: Path<RepoInPath>,
     ) -> Result<ListAnswer<RepoHostList>, ListRefused> {
         let repo = ServiceRepoName::parse(&service_repo_name.0.0)
@@ -131,7 +131,7 @@ impl RegistrationApi {
     )]
     async fn deregister_host(
         &self,
-        /// The name of the service; at most 255 bytes of UTF-8
+        /// The name of the service; at most 255 bytes of UTF-8 without control characters
         service: Path<ServiceInPath>,
         /// The address of the host
         ip_address: Path<AddressText>,

@@ -15,11 +15,15 @@ use poem_openapi::types::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::request_id::RequestId;
+
 /// The longest text of an address that is accepted: IPv6 with its last four bytes as a dotted quad.
 const LONGEST_ADDRESS: usize = 45;
-/// What a name in a path is made of: no control characters and no slash, which would end it.
-const NAME_IN_PATH: &str = r"^[^/\x00-\x1f\x7f-\x9f]+$";
-const NAME: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+/// What a name in a path is made of: no control characters and no slash, which would end it. The domain refuses those
+/// from U+0080 to U+009F, too, but Ruby and PHP read these in a pattern as bytes, of which other characters are made.
+const NAME_IN_PATH: &str = r"^[^/\x00-\x1f\x7f]+$";
+const NAME: &str = r"^[^\x00-\x1f\x7f]*$";
+const REQUEST_ID: &str = "^[!-~]+$";
 const CHECK_IN: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?\+00:00$";
 
@@ -109,6 +113,8 @@ values! {
         minimum: Some(0.0),
         ..MetaSchema::new_with_format("integer", "int64")
     };
+    /// The id of a request.
+    RequestIdText(String) = text(1, RequestId::MAX_CHARS, REQUEST_ID, "7d3f0c1b5a2e4f6897ab01cd23ef4567");
     /// The environment.
     Env(String) = MetaSchema {
         example: Some("development".into()),
@@ -244,14 +250,14 @@ tags! {
     RegistrationTags = MetaSchema {
         description: Some(
             "What else is known of a host: a few tags with a meaning, and any others, which are kept to the letter. \
-             Those known already keep their values unless they are sent anew. At most 16384 bytes as JSON, nested \
-             at most 64 levels deep"
+             While the host is listed, tags that were sent before keep their values unless they are sent anew. At \
+             most 16384 bytes as JSON, nested at most 64 levels deep"
         ),
         required: vec![AZ, REGION, INSTANCE_ID],
         ..tags_schema()
     };
     HostTags = MetaSchema {
-        description: Some("What else is known of a host; a tag with a meaning that has another type is left out"),
+        description: Some("What else is known of a host; one of these tags is left out where another type is stored of it"),
         ..tags_schema()
     };
 }

@@ -40,11 +40,11 @@ func hosts(client *discovery.APIClient) []discovery.Host {
 	return list.GetHosts()
 }
 
-func refused(answer *http.Response, err error) (int, discovery.ApiError) {
+func refused(answer *http.Response, err error) (int, discovery.DiscoveryError) {
 	var refusal *discovery.GenericOpenAPIError
 	must(errors.As(err, &refusal), "not refused")
-	body, ok := refusal.Model().(discovery.ApiError)
-	must(ok, "not an ApiError")
+	body, ok := refusal.Model().(discovery.DiscoveryError)
+	must(ok, "not an DiscoveryError")
 	return answer.StatusCode, body
 }
 
@@ -93,9 +93,9 @@ func main() {
 	history, _, err := client.HistoryAPI.ListHostHistory(ctx, service, address).Limit(1).Execute()
 	must(err == nil && len(history.GetEvents()) == 1, err)
 	event := history.GetEvents()[0]
-	must(event.Event == discovery.DEREGISTERED && !event.At.IsZero(), event)
+	must(event.Event == "deregistered" && !event.At.IsZero(), event)
 
-	var later discovery.ApiError
-	err = json.Unmarshal([]byte(`{"error": "e", "request_id": "r", "added_later": 1}`), &later)
-	must(err == nil && later.Error == "e", err)
+	var later discovery.HostEvent
+	err = json.Unmarshal([]byte(`{"at": "2026-11-22T12:56:52.129669Z", "ip_address": "10.0.0.1", "event": "later", "added": 1}`), &later)
+	must(err == nil && later.Event == "later", err)
 }

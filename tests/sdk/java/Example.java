@@ -14,7 +14,7 @@ class Example {
             api.registerHost("web", new HostRegistration().ip("10.0.0.1").port(8080).revision("4f1c2d9").tags(tags));
             System.out.println(api.listHosts("web", null).getHosts());
         } catch (ApiException refused) {
-            var error = JSON.getDefault().getMapper().readValue(refused.getResponseBody(), ApiError.class);
+            var error = JSON.getDefault().getMapper().readValue(refused.getResponseBody(), DiscoveryError.class);
             System.out.println(refused.getCode() + " " + error.getError() + " " + error.getFields());
         }
     }

@@ -4,9 +4,9 @@ import com.example.discovery.JSON;
 import com.example.discovery.api.HistoryApi;
 import com.example.discovery.api.LoadBalancingApi;
 import com.example.discovery.api.RegistrationApi;
-import com.example.discovery.model.ApiError;
+import com.example.discovery.model.DiscoveryError;
 import com.example.discovery.model.Host;
-import com.example.discovery.model.HostEventKind;
+import com.example.discovery.model.HostEvent;
 import com.example.discovery.model.HostRegistration;
 import com.example.discovery.model.RegistrationTags;
 import com.example.discovery.model.Weight;
@@ -32,7 +32,7 @@ class Proof {
         void run() throws ApiException;
     }
 
-    record Refusal(int status, ApiError error) {}
+    record Refusal(int status, DiscoveryError error) {}
 
     static void must(boolean condition, Object why) {
         if (!condition) throw new AssertionError(why);
@@ -49,7 +49,7 @@ class Proof {
             call.run();
         } catch (ApiException refused) {
             var json = JSON.getDefault().getMapper();
-            return new Refusal(refused.getCode(), json.readValue(refused.getResponseBody(), ApiError.class));
+            return new Refusal(refused.getCode(), json.readValue(refused.getResponseBody(), DiscoveryError.class));
         }
         throw new AssertionError("the call was not refused");
     }
@@ -95,21 +95,21 @@ class Proof {
         must(gone.status == 400 && gone.error.getFields().isEmpty(), gone);
 
         var events = history.listHostHistory(SERVICE, ADDRESS, 1).getEvents();
-        must(events.size() == 1 && events.get(0).getEvent() == HostEventKind.DEREGISTERED, events);
+        must(events.size() == 1 && events.get(0).getEvent().equals("deregistered"), events);
         must(events.get(0).getAt() != null, events);
     }
 
-    /** A field that a later version of the contract adds. */
-    static void ignoreNews() throws Exception {
-        var answer = "{\"error\": \"e\", \"request_id\": \"r\", \"added_later\": 1}";
-        var later = JSON.getDefault().getMapper().readValue(answer, ApiError.class);
-        must(later.getError().equals("e"), later);
+    /** A field and a kind of event that a later version of the contract adds. */
+    static void acceptNews() throws Exception {
+        var answer = "{\"at\": \"2026-11-22T12:56:52.129669Z\", \"ip_address\": \"10.0.0.1\", \"event\": \"later\", \"added\": 1}";
+        var later = JSON.getDefault().getMapper().readValue(answer, HostEvent.class);
+        must(later.getEvent().equals("later"), later);
     }
 
     public static void main(String[] arguments) throws Exception {
         var client = new ApiClient();
         client.updateBaseUri(System.getenv("DISCOVERY_URL"));
         new Proof(client).prove();
-        ignoreNews();
+        acceptNews();
     }
 }

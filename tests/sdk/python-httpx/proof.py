@@ -1,5 +1,6 @@
 """Every operation that a client team uses, through the client that openapi-python-client makes."""
 
+import json
 import os
 
 from discovery_client import Client
@@ -13,10 +14,10 @@ from discovery_client.api.registration import (
 )
 from discovery_client.models import (
     Acknowledgement,
-    ApiError,
-    ApiErrorFields,
-    History,
-    HostEventKind,
+    DiscoveryError,
+    DiscoveryErrorFields,
+    HostEvent,
+    HostHistory,
     HostList,
     HostRegistration,
     RegistrationTags,
@@ -55,24 +56,24 @@ answer = set_service_weight.sync_detailed(SERVICE, client=client, body=Weight(30
 assert answer.status_code == 204 and hosts().hosts[0].tags.load_balancing_weight == 30, answer
 
 refused = register_host.sync_detailed(SERVICE, client=client, body=host(ip=UNSET))
-assert refused.status_code == 400 and isinstance(refused.parsed, ApiError), refused
-assert isinstance(refused.parsed.fields, ApiErrorFields) and "ip" in refused.parsed.fields, refused
+assert refused.status_code == 400 and isinstance(refused.parsed, DiscoveryError), refused
+assert isinstance(refused.parsed.fields, DiscoveryErrorFields) and "ip" in refused.parsed.fields, refused
 missing = set_host_weight.sync_detailed(SERVICE, "10.0.0.9", client=client, body=Weight(20))
-assert missing.status_code == 404 and isinstance(missing.parsed, ApiError), missing
+assert missing.status_code == 404 and isinstance(missing.parsed, DiscoveryError), missing
 assert missing.parsed.error == "host not found", missing
 
 etag = list_hosts.sync_detailed(SERVICE, client=client).headers["ETag"]
 unchanged = list_hosts.sync_detailed(SERVICE, client=client, if_none_match=etag)
 assert unchanged.status_code == 304 and unchanged.parsed is None, unchanged
 
-later = ApiError.from_dict({"error": "e", "request_id": "r", "added_later": 1})
-assert later.error == "e", later
+later = HostEvent.from_dict(json.loads('{"at": "2026-11-22T12:56:52.129669Z", "ip_address": "10.0.0.1", "event": "later", "added": 1}'))
+assert later.event == "later", later
 
 assert isinstance(deregister_host.sync(SERVICE, ADDRESS, client=client), Acknowledgement)
 assert hosts().hosts == []
 gone = deregister_host.sync_detailed(SERVICE, ADDRESS, client=client)
-assert gone.status_code == 400 and isinstance(gone.parsed, ApiError) and not gone.parsed.fields, gone
+assert gone.status_code == 400 and isinstance(gone.parsed, DiscoveryError) and not gone.parsed.fields, gone
 
 history = list_host_history.sync(SERVICE, ADDRESS, client=client, limit=1)
-assert isinstance(history, History) and len(history.events) == 1, history
-assert history.events[0].event == HostEventKind.DEREGISTERED and history.events[0].at.tzinfo, history
+assert isinstance(history, HostHistory) and len(history.events) == 1, history
+assert history.events[0].event == "deregistered" and history.events[0].at.tzinfo, history

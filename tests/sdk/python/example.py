@@ -1,6 +1,6 @@
 import os
 
-from discovery_client import ApiClient, ApiError, ApiException, Configuration
+from discovery_client import ApiClient, DiscoveryError, ApiException, Configuration
 from discovery_client import HostRegistration, RegistrationApi, RegistrationTags
 
 api = RegistrationApi(ApiClient(Configuration(host=os.environ["DISCOVERY_URL"])))
@@ -9,5 +9,5 @@ try:
     api.register_host("web", HostRegistration(ip="10.0.0.1", port=8080, revision="4f1c2d9", tags=tags))
     print([f"{host.ip_address}:{host.port}" for host in api.list_hosts("web").hosts])
 except ApiException as refused:
-    if isinstance(refused.data, ApiError):
+    if isinstance(refused.data, DiscoveryError):
         print(refused.status, refused.data.error, refused.data.fields)

@@ -5,11 +5,11 @@ from typing import Callable
 
 from discovery_client import (
     ApiClient,
-    ApiError,
     ApiException,
     Configuration,
+    DiscoveryError,
     HistoryApi,
-    HostEventKind,
+    HostEvent,
     HostRegistration,
     LoadBalancingApi,
     RegistrationApi,
@@ -32,11 +32,11 @@ def host(ip: str | None = ADDRESS) -> HostRegistration:
     return HostRegistration(ip=ip, port=8080, revision="4f1c2d9", service_repo_name=REPO, tags=TAGS)
 
 
-def refused(call: Callable[[], object]) -> tuple[int, ApiError]:
+def refused(call: Callable[[], object]) -> tuple[int, DiscoveryError]:
     try:
         call()
     except ApiException as error:
-        assert isinstance(error.data, ApiError), error.data
+        assert isinstance(error.data, DiscoveryError), error.data
         assert isinstance(error.status, int)
         return error.status, error.data
     raise AssertionError("the call was not refused")
@@ -75,8 +75,8 @@ try:
 except ApiException as unchanged:
     assert unchanged.status == 304, unchanged
 
-later = ApiError.from_dict({"error": "e", "request_id": "r", "added_later": 1})
-assert later is not None and later.error == "e", later
+later = HostEvent.from_json('{"at": "2026-11-22T12:56:52.129669Z", "ip_address": "10.0.0.1", "event": "later", "added": 1}')
+assert later is not None and later.event == "later", later
 
 registration.deregister_host(SERVICE, ADDRESS)
 assert registration.list_hosts(SERVICE).hosts == []
@@ -84,4 +84,4 @@ status, error = refused(lambda: registration.deregister_host(SERVICE, ADDRESS))
 assert status == 400 and error.error == "host not found" and error.fields is None, error
 
 (event,) = history.list_host_history(SERVICE, ADDRESS, limit=1).events
-assert event.event == HostEventKind.DEREGISTERED and event.at.tzinfo is not None, event
+assert event.event == "deregistered" and event.at.tzinfo is not None, event

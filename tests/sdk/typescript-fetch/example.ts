@@ -1,4 +1,4 @@
-import { Configuration, RegistrationApi, ResponseError, type ApiError } from "./discovery-client";
+import { Configuration, RegistrationApi, ResponseError, type DiscoveryError } from "./discovery-client";
 
 async function main(): Promise<void> {
   const api = new RegistrationApi(new Configuration({ basePath: process.env.DISCOVERY_URL }));
@@ -9,7 +9,7 @@ async function main(): Promise<void> {
     console.log((await api.listHosts({ service: "web" })).hosts);
   } catch (refused) {
     if (!(refused instanceof ResponseError)) throw refused;
-    const { error, fields } = (await refused.response.json()) as ApiError;
+    const { error, fields } = (await refused.response.json()) as DiscoveryError;
     console.error(refused.response.status, error, fields);
   }
 }

@@ -1,13 +1,14 @@
 // Every operation that a client team uses, through the client that openapi-generator makes for fetch.
 import assert from "node:assert/strict";
 import {
-  ApiErrorFromJSON,
+  DiscoveryErrorFromJSON,
+  HostEventFromJSON,
   Configuration,
   HistoryApi,
   LoadBalancingApi,
   RegistrationApi,
   ResponseError,
-  type ApiError,
+  type DiscoveryError,
   type HostRegistration,
 } from "./discovery-client";
 
@@ -23,12 +24,12 @@ function host(ip?: string): HostRegistration {
   return { ip, port: 8080, revision: "4f1c2d9", serviceRepoName, tags };
 }
 
-async function refused(call: Promise<unknown>): Promise<[number, ApiError]> {
+async function refused(call: Promise<unknown>): Promise<[number, DiscoveryError]> {
   try {
     await call;
   } catch (error) {
     assert(error instanceof ResponseError);
-    return [error.response.status, ApiErrorFromJSON(await error.response.json())];
+    return [error.response.status, DiscoveryErrorFromJSON(await error.response.json())];
   }
   throw new assert.AssertionError({ message: "the call was not refused" });
 }
@@ -65,8 +66,8 @@ async function prove(): Promise<void> {
   const conditional = registration.listHosts({ service, ifNoneMatch: etag });
   await assert.rejects(conditional, (error) => error instanceof ResponseError && error.response.status === 304);
 
-  const later = ApiErrorFromJSON({ error: "e", request_id: "r", added_later: 1 });
-  assert.equal(later.error, "e");
+  const later = HostEventFromJSON({"at": "2026-11-22T12:56:52.129669Z", "ip_address": "10.0.0.1", "event": "later", "added": 1});
+  assert.equal(later.event, "later");
 
   await registration.deregisterHost({ service, ipAddress });
   assert.deepEqual((await registration.listHosts({ service })).hosts, []);

@@ -253,7 +253,7 @@ fn every_operation_is_described_and_every_body_has_an_example() {
             let of_error = status.starts_with(['4', '5']);
             let schema = &answer["content"]["application/json"]["schema"]["$ref"];
             assert_eq!(
-                schema == "#/components/schemas/ApiError",
+                schema == "#/components/schemas/DiscoveryError",
                 of_error,
                 "{} {status}",
                 operation.id()

@@ -55,7 +55,7 @@ struct LocalityLbEndpoints {
     locality: Locality,
     /// The sum of the hosts' weights
     #[oai(validator(minimum(value = "1")))]
-    load_balancing_weight: u32,
+    load_balancing_weight: i64,
     /// The hosts, by address
     lb_endpoints: Vec<LbEndpoint>,
 }
@@ -76,7 +76,7 @@ struct LbEndpoint {
     endpoint: Endpoint,
     /// Its share of the traffic, 1 where none was set
     #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
-    load_balancing_weight: u32,
+    load_balancing_weight: i32,
     /// What subsets can be picked by
     metadata: Metadata,
 }
@@ -103,7 +103,8 @@ struct SocketAddress {
     /// IPv4 or IPv6
     address: String,
     /// The port
-    port_value: u16,
+    #[oai(validator(minimum(value = "1"), maximum(value = "65535")))]
+    port_value: i32,
 }
 
 /// What is known of a host besides

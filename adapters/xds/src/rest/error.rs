@@ -37,23 +37,29 @@ pub(super) enum Refused {
     /// The body is no discovery request, or asks for something else than this operation has
     #[oai(status = 400)]
     BadRequest(ErrorBody),
-    /// The body took more than ten seconds to arrive
+    /// The body took too long to arrive
     #[oai(status = 408)]
     TooSlow(ErrorBody),
     /// The body has more than 1 MiB
     #[oai(status = 413)]
     TooLarge(ErrorBody),
-    /// The store is broken: the server's log says how
+    /// The store is broken, or the server has made a mistake: its log says which
     #[oai(status = 500)]
     Broken(ErrorBody),
-    /// The store does not answer and has not before: Envoy keeps what it has, and polls again
+    /// The store fails or is overloaded, and this node has not read the answer before: Envoy keeps what it has, and
+    /// polls again
     #[oai(status = 503)]
-    Unavailable(ErrorBody, #[oai(header = "Retry-After")] u8),
+    Unavailable(
+        ErrorBody,
+        /// After how many seconds to try again
+        #[oai(header = "Retry-After")]
+        i32,
+    ),
 }
 
 /// The schema that every error of the contract has.
 #[derive(Debug, Serialize, Object)]
-#[oai(rename = "ApiError")]
+#[oai(rename = "DiscoveryError")]
 #[expect(
     clippy::struct_field_names,
     reason = "the member was `error` before there was this type"
@@ -85,7 +91,7 @@ impl Failure {
 
     /// The answer to a request that failed so.
     pub(super) fn refusing(self, request: &Request) -> Refused {
-        const RETRY_AFTER: u8 = 1;
+        const RETRY_AFTER: i32 = 1;
         let body = ErrorBody::new(&self, request);
         match self {
             Self::Wrong(_) => Refused::BadRequest(body),

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use discovery_client::types::builder;
-use discovery_client::types::{ApiError, Host, HostEventKind, RegistrationTags};
+use discovery_client::types::{DiscoveryError, Host, HostEvent, RegistrationTags};
 use discovery_client::{Client, Error};
 
 const SERVICE: &str = "sdk-rust";
@@ -25,14 +25,14 @@ fn weight(weight: u32) -> builder::Weight {
     builder::Weight::default().load_balancing_weight(weight)
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, Error<ApiError>>) -> (u16, ApiError) {
+fn refused<T: std::fmt::Debug>(result: Result<T, Error<DiscoveryError>>) -> (u16, DiscoveryError) {
     match result {
         Err(Error::ErrorResponse(answer)) => (answer.status().as_u16(), answer.into_inner()),
         other => panic!("not refused: {other:?}"),
     }
 }
 
-async fn hosts(client: &Client) -> Result<Vec<Host>, Error<ApiError>> {
+async fn hosts(client: &Client) -> Result<Vec<Host>, Error<DiscoveryError>> {
     let list = client.list_hosts().service(SERVICE).send().await?;
     Ok(list.into_inner().hosts)
 }
@@ -72,8 +72,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     // What is neither a success nor an error comes back as it is.
     assert!(matches!(conditional, Err(Error::UnexpectedResponse(answer)) if answer.status() == 304));
 
-    let later: ApiError = serde_json::from_str(r#"{"error": "e", "request_id": "r", "added_later": 1}"#)?;
-    assert_eq!(later.error, "e");
+    let later = r#"{"at": "2026-11-22T12:56:52.129669Z", "ip_address": "10.0.0.1", "event": "later", "added": 1}"#;
+    let later: HostEvent = serde_json::from_str(later)?;
+    assert_eq!(*later.event, "later");
 
     client.deregister_host().service(SERVICE).ip_address(ADDRESS).send().await?;
     assert!(hosts(&client).await?.is_empty());
@@ -84,7 +85,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let history = client.list_host_history().service(SERVICE).ip_address(ADDRESS);
     let history = history.limit(1_u32).send().await?;
     assert_eq!(history.events.len(), 1);
-    assert_eq!(history.events[0].event, HostEventKind::Deregistered);
+    assert_eq!(*history.events[0].event, "deregistered");
     assert!(history.events[0].at.timestamp() > 0);
     Ok(())
 }
