@@ -54,12 +54,13 @@ def settings(storage: str, folder: str, stack: ExitStack) -> dict[str, str]:
     }
     if storage == "DynamoDB":
         emulator = stack.enter_context(
-            running([str(BUILT / "examples/emulator"), "hosts"], stdout=subprocess.PIPE)
+            running([str(BUILT / "examples/emulator")], stdout=subprocess.PIPE)
         )
         assert emulator.stdout is not None
         chosen |= {
             "DYNAMODB_URL": emulator.stdout.readline().strip(),
             "DYNAMODB_TABLE_HOSTS": "hosts",
+            "DYNAMODB_CREATE_TABLES_IN_APP": "true",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }

@@ -27,6 +27,7 @@ async fn a_browser_gets_a_page() {
     settings.environment = "<b>&{hosts}".into();
     let server = Server::with(settings);
     server.register("web", "10.0.0.1").await;
+    server.register("web", "10.0.0.2").await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let home = server.answer(Call::get("/").header("accept", accept)).await;
     assert_eq!(home.status, 200);
@@ -36,7 +37,8 @@ async fn a_browser_gets_a_page() {
     );
     for part in [
         "href=\"/docs\"",
-        "<b>1</b> hosts of <b>1</b> services",
+        "<dt>Hosts known here</dt><dd>2</dd>",
+        "<dt>Services</dt><dd>1</dd>",
         "&lt;b&gt;&amp;{hosts}",
     ] {
         assert!(home.body.contains(part), "{part} is not in {}", home.body);
