@@ -85,3 +85,20 @@ fn an_answer_without_a_documented_body_has_none() {
     assert!(check("POST", weight, &refused).is_err());
     assert!(check("GET", "/nowhere", &refused).is_err());
 }
+
+#[test]
+fn a_list_may_show_more_tags_than_a_registration_may_bring() {
+    let node = Node::start(&[]);
+    let more: String = (0..61).map(|n| format!(",\"more{n}\":1")).collect();
+    let form = format!(
+        "ip=10.0.0.1&port=80&revision=a&tags={{\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"{more}}}"
+    );
+    assert_eq!(node.post(LIST, &form).status, 200);
+    let weight = node.post("/v1/loadbalancing/web/10.0.0.1", "load_balancing_weight=50");
+    assert_eq!(weight.status, 204);
+    let list = node.call("GET", LIST);
+    let shown: serde_json::Value = serde_json::from_str(list.text()).expect("a list is JSON");
+    let tags = shown["hosts"][0]["tags"].as_object();
+    assert_eq!(tags.map(serde_json::Map::len), Some(65));
+    assert_eq!(check("GET", LIST, &list), Ok(()));
+}

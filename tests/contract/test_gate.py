@@ -142,3 +142,15 @@ def test_a_break_passes_with_the_next_major_version_alone(version: str, passes: 
     else:
         with pytest.raises(SystemExit):
             gate.compare(released, current)
+
+
+def test_no_break_of_what_is_released_passes(tmp_path: Path) -> None:
+    folder = CONTRACT.parent / "released"
+    newest = max(folder.glob("*.yaml"), key=gate.version)
+    gate.main(newest, folder)
+    contract = yaml.safe_load(newest.read_text())
+    without(*REGISTER)(contract)
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(yaml.safe_dump(contract))
+    with pytest.raises(SystemExit, match="needs the next major version"):
+        gate.main(broken, folder)

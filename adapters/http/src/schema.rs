@@ -254,18 +254,21 @@ tags! {
              most 16384 bytes as JSON, nested at most 64 levels deep"
         ),
         required: vec![AZ, REGION, INSTANCE_ID],
-        ..tags_schema()
+        max_properties: Some(Tags::MAX_KEYS),
+        ..tags_schema(Some(Tags::MAX_BYTES))
     };
     HostTags = MetaSchema {
         description: Some("What else is known of a host; one of these tags is left out where another type is stored of it"),
-        ..tags_schema()
+        ..tags_schema(None)
     };
 }
 
-fn tags_schema() -> MetaSchema {
+/// What tags are, with a bound of their texts in what is sent; a store may hold longer ones, and more of them, that were
+/// written by others.
+fn tags_schema(longest: Option<usize>) -> MetaSchema {
     let string = |description, example: &str| MetaSchema {
         description: Some(description),
-        max_length: Some(Tags::MAX_BYTES),
+        max_length: longest,
         example: Some(example.into()),
         ..MetaSchema::new("string")
     };
@@ -289,7 +292,6 @@ fn tags_schema() -> MetaSchema {
     MetaSchema {
         properties: properties.into_iter().map(inline).collect(),
         additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))),
-        max_properties: Some(Tags::MAX_KEYS),
         ..MetaSchema::new("object")
     }
 }
