@@ -89,9 +89,10 @@ fn an_answer_without_a_documented_body_has_none() {
 #[test]
 fn a_list_may_show_more_tags_than_a_registration_may_bring() {
     let node = Node::start(&[]);
-    let more: String = (0..61).map(|n| format!(",\"more{n}\":1")).collect();
+    let more: Vec<String> = (0..61).map(|n| format!("\"more{n}\":1")).collect();
+    let more = more.join(",");
     let form = format!(
-        "ip=10.0.0.1&port=80&revision=a&tags={{\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"{more}}}"
+        "ip=10.0.0.1&port=80&revision=a&tags={{\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\",{more}}}"
     );
     assert_eq!(node.post(LIST, &form).status, 200);
     let weight = node.post("/v1/loadbalancing/web/10.0.0.1", "load_balancing_weight=50");
