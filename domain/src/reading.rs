@@ -91,11 +91,8 @@ impl Registry {
             .listing(&self.liveness, reading.as_of.min(now), |news| {
                 let before = self.guarded.note(service, news);
                 self.remember_guard(before.as_deref(), news);
-                let latest = if news.expired.is_empty() {
-                    now + self.liveness.host_ttl
-                } else {
-                    LeaseInstant::DISTANT_PAST
-                };
+                let removals = news.expired.iter().map(|row| self.ripens(row));
+                let latest = removals.min().unwrap_or(now + self.liveness.host_ttl);
                 self.watch.judged(service, news, latest);
             });
         Answer {

@@ -27,7 +27,9 @@ pub(crate) struct Backlogs(Mutex<HashMap<ServiceName, Backlog>>);
 
 struct Backlog {
     listing: Arc<Listing>,
-    /// How many of its expired rows have been dealt with.
+    /// Those of its expired rows that have been kept for long enough.
+    ripe: Vec<Row>,
+    /// How many of them have been dealt with.
     done: usize,
 }
 
@@ -50,6 +52,8 @@ impl Backlogs {
 impl Registry {
     /// How many rows one call of a release removes, so that it ends in time.
     const RELEASE_BATCH: usize = 1000;
+    /// After how many TTLs a row is removed that no guard keeps.
+    const TTLS_TO_REMOVAL: u32 = 2;
     /// How many rows of one service are removed before other services get their turn.
     const SWEEP_BATCH: usize = 100;
 
@@ -82,13 +86,15 @@ impl Registry {
             return Ok(());
         };
         let listing = Arc::clone(&backlog.listing);
-        let left = &listing.expired[backlog.done..];
+        let left = &backlog.ripe[backlog.done..];
         let batch = &left[..left.len().min(Self::SWEEP_BATCH)];
         let expired = |row: &Row| Happening::Expired(now.since(row.renewed));
         self.remove(batch, swept, expired, None).await?;
         backlog.done += batch.len();
-        let mut next = now + self.liveness.host_ttl;
-        if backlog.done < listing.expired.len() {
+        let unripe = listing.expired.iter().map(|row| self.ripens(row));
+        let unripe = unripe.filter(|ripens| *ripens >= now).min();
+        let mut next = unripe.unwrap_or(now + self.liveness.host_ttl);
+        if backlog.done < backlog.ripe.len() {
             self.backlogs.keep(service, backlog);
             next = now;
         }
@@ -106,10 +112,25 @@ impl Registry {
             return Ok(Some(backlog));
         }
         let reading = self.repository.hosts_of(service, now).await?;
-        Ok(reading.stale.is_none().then(|| Backlog {
-            listing: self.judge_service(service, &reading, now).listing,
+        if reading.stale.is_some() {
+            return Ok(None);
+        }
+        let listing = self.judge_service(service, &reading, now).listing;
+        let ripe = |row: &&Row| self.ripens(row) < now;
+        Ok(Some(Backlog {
+            ripe: listing.expired.iter().filter(ripe).cloned().collect(),
+            listing,
             done: 0,
         }))
+    }
+
+    /// The last moment at which a row is kept although it is expired. Hosts that are cut off together expire one after
+    /// the other, within a TTL: if the first were gone before the last, the guard would take those that are left for
+    /// the whole service (liveness rule 13).
+    pub(crate) fn ripens(&self, row: &Row) -> LeaseInstant {
+        let guards = self.liveness.guard_minimum_live > 0.0;
+        let ttls = if guards { Self::TTLS_TO_REMOVAL } else { 1 };
+        row.renewed + self.liveness.host_ttl * ttls
     }
 
     /// Proves that the store can record, and so that time may pass (liveness rules 3 and 4). Called every few seconds

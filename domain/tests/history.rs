@@ -77,9 +77,9 @@ impl Node {
 async fn a_swept_host_has_expired_after_the_time_it_was_silent() {
     let node = Node::new();
     node.check_in([1]).await;
-    node.pass(TOO_LONG);
+    node.pass(HOST_TTL + TOO_LONG);
     assert_eq!(node.registry.sweep(10).await.0.len(), 1);
-    assert_eq!(node.of(1), [Happening::Expired(TOO_LONG)]);
+    assert_eq!(node.of(1), [Happening::Expired(HOST_TTL + TOO_LONG)]);
     let events = node.history.latest(&service("web"), 100, |_| true);
     assert_eq!(
         (events[0].at, &events[0].request_id),
@@ -130,7 +130,7 @@ async fn a_host_that_the_guard_held_up_or_left_out_has_returned_when_it_checks_i
     node.check_in([2, 3]).await;
     assert_eq!(node.listed().await, 4);
     assert_eq!(node.of(2)[0], Happening::Returned);
-    node.pass(Duration::from_secs(1));
+    node.pass(HOST_TTL.saturating_sub(Duration::from_millis(500)));
     assert_eq!(node.registry.sweep(10).await.0.len(), 4);
     assert!(matches!(
         node.of(7)[..],

@@ -20,6 +20,7 @@ async fn rule_1_a_host_is_expired_when_its_age_is_strictly_greater_than_the_ttl(
     assert_eq!(node.listed("web").await, ips([1]));
     node.pass(TICK);
     assert_eq!(node.listed("web").await, ips([]));
+    node.pass(HOST_TTL);
     assert_eq!(node.sweep().await, ips([1]));
 }
 

@@ -46,6 +46,7 @@ async fn rule_13_a_service_of_up_to_four_hosts_is_not_guarded() {
     for all in 1..=4 {
         let node = with_silent(all, 0).await;
         assert_eq!(node.listed("web").await, ips([]), "{all} hosts");
+        node.pass(HOST_TTL);
         assert_eq!(node.sweep().await.len(), all as usize);
     }
 }
@@ -54,6 +55,10 @@ async fn rule_13_a_service_of_up_to_four_hosts_is_not_guarded() {
 async fn rule_13_a_minority_leaves_normally() {
     let node = with_silent(10, 7).await;
     assert_eq!(node.listed("web").await, ips(0..7));
+    node.pass(HOST_TTL / 4);
+    node.register_many("web", 0..7).await;
+    assert_eq!(node.listed("web").await, ips(0..7));
+    node.pass(HOST_TTL * 3 / 4);
     assert_eq!(node.sweep().await, ips(7..10));
     assert_eq!(node.stored("web").await, ips(0..7));
 }
@@ -74,6 +79,23 @@ async fn rule_13_no_expired_row_of_a_guarded_service_is_swept() {
         node.pass(HOST_TTL);
     }
     assert_eq!(node.stored("web").await.len(), 10);
+}
+
+#[tokio::test]
+async fn rule_13_hosts_that_expire_one_after_the_other_are_as_much_a_mass_as_those_that_do_at_once()
+{
+    let node = Node::new();
+    // Cut off at one moment, they expire over as long as they took to check in, while the sweep goes on.
+    for number in 0..40 {
+        node.pass(HOST_TTL / 41);
+        node.register("web", &ip(number)).await;
+    }
+    for _ in 0..200 {
+        node.sweep().await;
+        assert!(node.listed("web").await.len() >= 20);
+        node.pass(HOST_TTL / 41);
+    }
+    assert_eq!(node.listed("web").await, ips(20..40));
 }
 
 #[tokio::test]
@@ -138,6 +160,9 @@ async fn rule_14_it_ends_when_enough_hosts_check_in_again() {
     node.register_many("web", 4..5).await;
     assert_eq!(node.listed("web").await, ips(0..5));
     assert_eq!(node.registry.guarded(), []);
+    node.pass(HOST_TTL / 2);
+    node.register_many("web", 0..5).await;
+    node.pass(HOST_TTL / 2);
     assert_eq!(node.sweep().await, ips(5..10));
 }
 

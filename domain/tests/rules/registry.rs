@@ -243,7 +243,7 @@ async fn a_node_watches_the_services_that_were_there_before_it() {
         other.watch_all().await.expect("the services are named"),
         [service("web")]
     );
-    node.pass(HOST_TTL + TICK);
+    node.pass(HOST_TTL * 2 + TICK);
     let (swept, outcome) = other.sweep(10).await;
     outcome.expect("the sweep goes through");
     assert_eq!(swept.len(), 1);

@@ -10,7 +10,7 @@ use discovery_testkit::hosts::HOST_TTL;
 async fn rule_11_the_sweep_leaves_a_host_that_has_checked_in_since() {
     let node = Node::new();
     node.register_many("web", 0..3).await;
-    node.pass(HOST_TTL + TICK * 10);
+    node.pass(HOST_TTL * 2 + TICK * 10);
     node.register("web", &ip(1)).await;
     assert_eq!(node.sweep().await, ips([0, 2]));
     assert_eq!(node.listed("web").await, ips([1]));
@@ -21,7 +21,7 @@ async fn the_sweep_removes_expired_rows_of_services_that_nobody_reads() {
     let node = Node::new();
     node.register("web", &ip(1)).await;
     node.register("api", &ip(2)).await;
-    node.pass(HOST_TTL / 2);
+    node.pass(HOST_TTL * 3 / 2);
     node.register("api", &ip(3)).await;
     assert_eq!(node.sweep().await, ips([]));
     node.pass(HOST_TTL / 2 + TICK);
@@ -29,6 +29,18 @@ async fn the_sweep_removes_expired_rows_of_services_that_nobody_reads() {
     swept.sort();
     assert_eq!(swept, ips([1, 2]));
     assert_eq!(node.stored("api").await, ips([3]));
+}
+
+#[tokio::test]
+async fn rule_13_an_expired_row_counts_for_the_guard_for_one_more_ttl_before_it_is_swept() {
+    let node = Node::new();
+    node.register_many("web", 0..3).await;
+    node.pass(HOST_TTL + TICK);
+    assert_eq!(node.listed("web").await, ips([]));
+    assert_eq!(node.sweep().await, ips([]));
+    assert_eq!(node.stored("web").await, ips(0..3));
+    node.pass(HOST_TTL);
+    assert_eq!(node.sweep().await, ips(0..3));
 }
 
 #[tokio::test]
@@ -51,7 +63,7 @@ async fn the_sweep_removes_little_more_than_it_is_asked_to_and_goes_on_the_next_
             node.register(&format!("service {number}"), &ip(host)).await;
         }
     }
-    node.pass(HOST_TTL + TICK);
+    node.pass(HOST_TTL * 2 + TICK);
     let mut removed = 0;
     while removed < 80 {
         let (swept, outcome) = node.registry.sweep(10).await;
@@ -66,7 +78,7 @@ async fn the_sweep_removes_little_more_than_it_is_asked_to_and_goes_on_the_next_
 async fn the_sweep_of_a_failing_store_says_so_and_is_repeated_later() {
     let node = Node::new();
     node.register("web", &ip(1)).await;
-    node.pass(HOST_TTL + TICK);
+    node.pass(HOST_TTL * 2 + TICK);
     node.store.fails.store(true, Ordering::Relaxed);
     let (swept, outcome) = node.registry.sweep(10).await;
     assert!(swept.is_empty());

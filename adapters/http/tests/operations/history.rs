@@ -111,8 +111,9 @@ async fn a_silent_host_is_remembered_as_expired_for_that_long() {
     let server = Server::new();
     server.register("web", "10.0.0.1").await;
     server.silence();
+    server.silence();
     server.registry.sweep(10).await.1.unwrap();
-    let expired = json!({"ip_address": "10.0.0.1", "event": "expired", "silent_seconds": 61});
+    let expired = json!({"ip_address": "10.0.0.1", "event": "expired", "silent_seconds": 122});
     assert_eq!(events(&server, WEB).await[0], expired);
 }
 
