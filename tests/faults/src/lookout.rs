@@ -60,10 +60,14 @@ impl Lookout {
                     return Ok(*at);
                 }
                 if now() > deadline {
-                    let sizes: Vec<usize> =
-                        self.seen().iter().map(|(_, list)| list.len()).collect();
+                    let seen = self.seen();
+                    let first = seen[0].0;
+                    let told = |(at, list): &(Instant, Addresses)| {
+                        format!("{} after {:.1} s", list.len(), (*at - first).as_secs_f64())
+                    };
+                    let told: Vec<String> = seen.iter().map(told).collect();
                     return Err(
-                        format!("never saw {what}, but lists of these sizes: {sizes:?}").into(),
+                        format!("never saw {what}, but lists of {}", told.join(", ")).into(),
                     );
                 }
             }

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::clock::{self, Clock};
 use crate::fault::{Fault, Outcome, Scale};
 use crate::herd::{Herd, register};
-use crate::launch::Launch;
+use crate::launch::{Launch, PATIENCE};
 use crate::lists::{self, Addresses};
 use crate::store::{Store, TABLE};
 
@@ -159,8 +159,8 @@ impl Looks {
 async fn week_away(scale: Scale) -> Result<Outcome> {
     // The lease clock runs in real time, and the guard lets go after seven TTLs.
     let (hosts, ttl) = (
-        scale.pick(500, 10_000),
-        Duration::from_secs(scale.pick(3, 30)),
+        scale.pick(300, 10_000),
+        Duration::from_secs(scale.pick(5, 30)),
     );
     let (store, fleet, folder) = (
         Store::start().await?,
@@ -168,34 +168,42 @@ async fn week_away(scale: Scale) -> Result<Outcome> {
         Arc::new(TempDir::new()?),
     );
     let (proxy, clock) = (store.proxy().await?, Clock::of_the_wall()?);
-    let week = i64::try_from(WEEK.as_secs())?;
-    clock.show(-week)?;
+    clock.show(-i64::try_from(WEEK.as_secs())?)?;
     let seconds = ttl.as_secs().to_string();
     let settings = [("HOST_TTL", &*seconds)];
     let away = Launch::inside(&folder, &settings)?
         .behind(&proxy)
-        .by(&clock)
-        .ready()
-        .await?;
+        .by(&clock);
+    let away = away.ready().await?;
     let there = Launch::new(&settings)?
         .behind(&proxy)
         .by(&clock)
         .ready()
         .await?;
-    register(away.target, &fleet).await?;
     let herd = Herd::beating(&fleet, ttl / 3, there.target);
     herd.silence(dead(&fleet), true);
+    register(away.target, &fleet).await?;
     Looks::default().look(away.target, &fleet).await?;
     away.stop().await?;
     clock.show(0)?;
-    sleep(clock::LAG + ttl * 8).await;
+    sleep(clock::LAG).await;
+    let died = now();
+    let mut looks = Looks::default();
+    looks.look(there.target, &fleet).await?;
+    while looks.back > 0 && died.elapsed() < ttl * 8 + PATIENCE {
+        looks = Looks::default();
+        looks.look(there.target, &fleet).await?;
+    }
     let mut outcome = Outcome::of(format!(
         "{hosts} hosts, all but {} of which die while one of two nodes is away for a week, HOST_TTL {} s",
         SERVICES * ALIVE,
         ttl.as_secs()
     ));
-    let mut looks = Looks::default();
-    looks.look(there.target, &fleet).await?;
+    let died = died.elapsed().as_secs();
+    outcome.hold(
+        looks.back == 0,
+        format!("{} dead hosts at the other node after {died} s", looks.back),
+    );
     let back = Launch::inside(&folder, &settings)?
         .behind(&proxy)
         .start()

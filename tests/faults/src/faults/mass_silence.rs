@@ -21,7 +21,6 @@ pub(crate) const FAULT: Fault = Fault {
 };
 
 const MOST_CPU: Duration = Duration::from_millis(250);
-const BACK_WITHIN: Duration = Duration::from_secs(30);
 
 async fn run(scale: Scale) -> Result<Outcome> {
     let (hosts, ttl) = (
@@ -72,10 +71,8 @@ async fn run(scale: Scale) -> Result<Outcome> {
     judge_sizes(&mut outcome, &fleet, &silent);
     note("they are back");
     let check_ins = fleet.clone();
-    let pace = Pace::new(
-        f64::from(hosts) / (BACK_WITHIN.as_secs_f64() - 5.0),
-        BACK_WITHIN,
-    );
+    let within = Duration::from_secs(scale.pick(15, 30));
+    let pace = Pace::new(f64::from(hosts) / (within.as_secs_f64() - 3.0), within);
     let beat = move |number| {
         check_ins
             .host(u32::try_from(number).unwrap_or(0) % hosts)

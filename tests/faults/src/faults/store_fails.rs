@@ -77,10 +77,10 @@ struct Plan {
 impl Plan {
     fn of(scale: Scale) -> Self {
         Self {
-            hosts: scale.pick(500, 20_000),
-            reads_a_second: scale.pick(50.0, 200.0),
-            interval: Duration::from_secs(scale.pick(3, 40)),
-            ttl: Duration::from_secs(scale.pick(15, 120)),
+            hosts: scale.pick(200, 20_000),
+            reads_a_second: scale.pick(40.0, 200.0),
+            interval: Duration::from_secs(scale.pick(4, 40)),
+            ttl: Duration::from_secs(scale.pick(20, 120)),
             normal: Duration::from_secs(scale.pick(4, 60)),
             outage: Duration::from_secs(scale.pick(8, 600)),
         }
@@ -112,7 +112,7 @@ async fn run(scale: Scale, rules: Vec<Rule>) -> Result<Outcome> {
     scene.proxy.heal();
     let healed = now();
     note("the store is back");
-    sleep(plan.interval + Duration::from_secs(1)).await;
+    sleep(plan.interval + Duration::from_secs(2)).await;
     let behind = scene.herd.behind(healed);
     sleep(plan.ttl + Duration::from_secs(2)).await;
     let mut outcome = Outcome::of(format!(
