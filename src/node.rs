@@ -70,6 +70,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     let places = Arc::new(Places::new(
         settings.max_connections,
         settings.store_connections(),
+        settings.xds_max_streams,
         &mut metrics,
     ));
     let told = XdsMetrics::registered(&mut metrics);

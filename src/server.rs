@@ -33,6 +33,8 @@ pub(crate) struct Server<E> {
 
 /// The longest head of a request, in bytes. An HTTP/1.1 head has at most 100 header lines, too, which is hyper's rule.
 const MAX_HEAD: u32 = 64 * 1024;
+/// The same over HTTP/2, where one connection may have many heads.
+const MAX_HEADER_LIST: u32 = 16 * 1024;
 /// The most requests that one HTTP/2 connection may have under way.
 const MAX_STREAMS: u32 = 256;
 /// The most HTTP/2 requests that a client may take back before they are looked at.
@@ -100,7 +102,7 @@ fn http2_rules() -> http2::Builder<TokioExecutor> {
         .keep_alive_timeout(PING_PATIENCE)
         .max_concurrent_streams(MAX_STREAMS)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_header_list_size(MAX_HEAD)
+        .max_header_list_size(MAX_HEADER_LIST)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
     rules

@@ -130,17 +130,18 @@ fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer
 async fn refuse(stream: TcpStream) {
     let mut rules = http1::Builder::new();
     let rules = rules.keep_alive(false).header_read_timeout(None);
-    let full = service_fn(|_| ready(Ok::<_, Infallible>(no_place())));
+    let full = service_fn(|_| ready(Ok::<_, Infallible>(no_place("connections"))));
     // It is refused also when it does not hear of it.
     drop(rules.serve_connection(TokioIo::new(stream), full).await);
 }
 
-fn no_place() -> Response<Full<Bytes>> {
+/// Says that there are too many of these.
+pub(super) fn no_place(of_what: &str) -> Response<Full<Bytes>> {
     let answer = Response::builder()
         .status(StatusCode::SERVICE_UNAVAILABLE)
         .header(CONTENT_TYPE, "application/json")
         .header(RETRY_AFTER, "1");
-    let why = r#"{"error": "too many connections to this node, try again"}"#;
+    let why = format!(r#"{{"error": "too many {of_what} to this node, try again"}}"#);
     answer
         .body(Full::from(why))
         .expect("these headers are valid")

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -21,9 +22,11 @@ use poem::http::{HeaderValue, Request, Response, Version};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::Server;
+use super::accept::no_place;
 use super::activity::{Activity, Waiting, Watched};
 use super::watchdog::{Verdict, Watchdog};
 
@@ -164,13 +167,17 @@ impl<E: Endpoint + 'static> Connection<E> {
     ) -> Result<Response<Answering<BoxBody<Bytes, io::Error>>>, Infallible> {
         let closes = request.version() < Version::HTTP_2;
         let waiting = self.activity.begin_request();
+        let place = (!closes).then(|| self.server.places.take_for_request());
+        if let Some(None) = place {
+            let body =
+                no_place("requests").map(|body| body.map_err(|never| match never {}).boxed());
+            return Ok(body.map(|body| Answering::new(body, waiting, None)));
+        }
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();
         let answer = self.server.endpoint.get_response(request).await;
-        let mut answer = Response::from(answer).map(|body| Answering {
-            body,
-            _waiting: waiting,
-        });
+        let place = place.flatten();
+        let mut answer = Response::from(answer).map(|body| Answering::new(body, waiting, place));
         if closes && self.server.stop.is_ordered() {
             answer
                 .headers_mut()
@@ -184,6 +191,17 @@ impl<E: Endpoint + 'static> Connection<E> {
 pub(super) struct Answering<B> {
     body: B,
     _waiting: Waiting,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl<B> Answering<B> {
+    fn new(body: B, waiting: Waiting, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            body,
+            _waiting: waiting,
+            _place: place,
+        }
+    }
 }
 
 impl<B: Body + Unpin> Body for Answering<B> {

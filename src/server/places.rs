@@ -12,6 +12,7 @@ pub(crate) struct Places {
     all: usize,
     free: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
     refused: Counter,
     taken: Gauge,
 }
@@ -19,13 +20,20 @@ pub(crate) struct Places {
 impl Places {
     /// How many connections may be refused at a time; more are closed without a word.
     const REFUSALS: usize = 64;
+    /// How many requests may be under way over HTTP/2, of which one connection has many, beside streams.
+    const REQUESTS: usize = 16 * 1024;
     /// How many files stay for the store and everything else.
     const OTHER_FILES: usize = 128;
     /// How many looks of the watchdog a connection may be quiet while places are scarce.
     const SCARCE_PATIENCE: u32 = 1;
 
     /// At most `wanted` places, and no more than the open files that the system allows.
-    pub(crate) fn new(wanted: usize, store_connections: usize, metrics: &mut Registry) -> Self {
+    pub(crate) fn new(
+        wanted: usize,
+        store_connections: usize,
+        streams: usize,
+        metrics: &mut Registry,
+    ) -> Self {
         let spoken_for = Self::REFUSALS + Self::OTHER_FILES + store_connections;
         let allowed = open_files().saturating_sub(spoken_for).max(1);
         if allowed < wanted {
@@ -39,6 +47,7 @@ impl Places {
             all: wanted.min(allowed),
             free: Arc::new(Semaphore::new(wanted.min(allowed))),
             refusals: Arc::new(Semaphore::new(Self::REFUSALS)),
+            requests: Arc::new(Semaphore::new(Self::REQUESTS + streams)),
             refused: Counter::default(),
             taken: Gauge::default(),
         };
@@ -61,6 +70,11 @@ impl Places {
     pub(super) fn take_for_refusal(&self) -> Option<OwnedSemaphorePermit> {
         self.refused.inc();
         Arc::clone(&self.refusals).try_acquire_owned().ok()
+    }
+
+    /// Takes a place for a request of a connection that may have several.
+    pub(super) fn take_for_request(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
     /// How many looks of the watchdog a connection may be quiet: `usual`, or fewer once three quarters are taken.

@@ -21,8 +21,9 @@ use crate::lists::Lists;
 use crate::metrics::{HttpMetrics, Meter};
 use crate::observe::Observer;
 use crate::operation::{Operation, Path};
-use crate::refusal::{elsewise, nothing_at, refusal, too_long};
+use crate::refusal::{elsewise, no_room, nothing_at, refusal, too_long};
 use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::room::{Held, Room};
 use crate::routes::{Found, Routes, documented};
 
 /// What an [`App`] is made of.
@@ -61,6 +62,7 @@ pub struct App {
     strays: Meter,
     backend: Backend,
     observer: Observer,
+    room: Room,
     longest_request: Duration,
 }
 
@@ -93,6 +95,7 @@ impl App {
                 metrics: registry,
             },
             observer: Observer::new(parts.clock, &metrics),
+            room: Room::new(),
             longest_request: parts.longest_request,
         }
     }
@@ -138,12 +141,13 @@ impl App {
 
     /// Answers within the time that a request may take, whatever happens.
     async fn answer(&self, asked: Asked<'_>, request: &mut Request) -> Response {
-        let longest = match asked {
-            Asked::Mounted(_) => Duration::MAX,
-            Asked::Routed(_) => self.longest_request,
+        let (longest, held) = match asked {
+            Asked::Mounted(_) => (Duration::MAX, Held::default()),
+            Asked::Routed(_) => (self.longest_request, self.room.admit(request)),
         };
         let answer = AssertUnwindSafe(self.dispatch(asked, request)).catch_unwind();
         match timeout(longest, answer).await {
+            Ok(Ok(_)) if held.nothing() => no_room(),
             Ok(Ok(response)) => response,
             Ok(Err(_logged_panic)) => refusal(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -31,6 +31,7 @@ mod render;
 mod rendered;
 mod reply;
 mod request_id;
+mod room;
 mod routes;
 mod schema;
 mod scrape;

@@ -35,10 +35,16 @@ pub(crate) fn nothing_at(path: &str) -> Response {
 
 /// Gives up on a request.
 pub(crate) fn too_long() -> Response {
-    let mut response = refusal(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "this request took too long to answer, try it again",
-    );
+    unavailable("this request took too long to answer, try it again")
+}
+
+/// Refuses a body of which too many others are on their way.
+pub(crate) fn no_room() -> Response {
+    unavailable("there is no room for this body while so many others arrive, send it again")
+}
+
+fn unavailable(wrong: &str) -> Response {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, wrong);
     response
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -3,6 +3,7 @@
 mod answered;
 mod documented;
 mod error;
+mod names;
 mod reply;
 mod request;
 
@@ -148,9 +149,6 @@ impl Endpoint for ByPath {
 }
 
 impl Polls {
-    /// The most names in one request: each may have to be read from the store.
-    const MOST_NAMES: usize = 1000;
-
     async fn answer<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
         let outcome = self.find(kind, body).await;
         let status = outcome.as_ref().map_or_else(Failure::status, Found::status);
@@ -160,7 +158,7 @@ impl Polls {
     }
 
     async fn find<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
-        let asked = body.read().await?.checked(kind, Self::MOST_NAMES)?;
+        let asked = body.read().await?.checked(kind)?;
         let found = match kind {
             Kind::Endpoints => self.endpoints_of(&asked).await?,
             Kind::Clusters | Kind::Listeners => self.clusters_of(&asked)?,

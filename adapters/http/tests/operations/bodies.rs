@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use discovery_testkit::hosts::REQUIRED_TAGS;
+use futures_util::future::join_all;
 use poem::Body;
 
 use crate::support::{Call, Server, encoded, host_but, settings};
@@ -334,4 +335,27 @@ async fn a_body_whose_connection_breaks_is_refused() {
         answered(call).await.error(400),
         "the body could not be read: reset"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_on_their_way_share_room_that_small_ones_do_not_need() {
+    let server = Server::new();
+    let stuck = || Call::post(PATH).pieces(FORM, vec![vec![b'x'; 5000]], false);
+    let all = join_all((0..17).map(|_| server.answer(stuck())));
+    let (stuck, ()) = tokio::join!(all, async {
+        let small = Call::post(PATH).form(&host_but(&[]));
+        server.answer(small).await.done();
+    });
+    let of = |status| stuck.iter().filter(move |answer| answer.status == status);
+    assert_eq!((of(408).count(), of(503).count()), (16, 1));
+    let refused = of(503).next().unwrap();
+    assert!(
+        refused
+            .error(503)
+            .starts_with("there is no room for this body")
+    );
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let revision = "x".repeat(8000);
+    let large = host_but(&[("revision", &revision)]);
+    server.answer(Call::post(PATH).form(&large)).await.done();
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::error::Failure;
+use super::names::Names;
 use crate::kind::Kind;
 use crate::version::Version;
 
@@ -33,7 +34,7 @@ pub(super) struct Asked {
     #[serde(default)]
     node: Option<Node>,
     #[serde(default, alias = "resourceNames")]
-    resource_names: Option<Vec<String>>,
+    resource_names: Option<Names>,
     #[serde(default, alias = "typeUrl")]
     type_url: Option<String>,
 }
@@ -80,6 +81,8 @@ async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
             bytes.extend_from_slice(&chunk);
         } else if read > MAX_DRAINED {
             break;
+        } else {
+            bytes = Vec::new();
         }
     }
     if read > MAX_BYTES {
@@ -93,16 +96,16 @@ impl Asked {
     const ALL: &str = "*";
 
     /// The request, if it is one for that kind and for no more names than these; endpoints must be named.
-    pub(super) fn checked(self, kind: Kind, most_names: usize) -> Result<Self, Failure> {
+    pub(super) fn checked(self, kind: Kind) -> Result<Self, Failure> {
         let type_url = self.type_url.as_deref().unwrap_or_default();
-        let names = self.resource_names.as_deref().unwrap_or_default();
+        let names = self.resource_names.as_ref().map_or(0, Names::count);
         let wrong = if !type_url.is_empty() && type_url != kind.type_url() {
             let shown: String = type_url.chars().take(200).collect();
             format!("type_url must be {:?} here, got {shown:?}", kind.type_url())
-        } else if names.len() > most_names {
-            let count = names.len();
-            format!("resource_names must have at most {most_names} names, got {count}")
-        } else if kind == Kind::Endpoints && names.is_empty() {
+        } else if names > Names::MOST {
+            let most = Names::MOST;
+            format!("resource_names must have at most {most} names, got {names}")
+        } else if kind == Kind::Endpoints && names == 0 {
             "resource_names must name the services whose endpoints are wanted".to_owned()
         } else {
             return Ok(self);
@@ -112,14 +115,18 @@ impl Asked {
 
     /// Whether everything is wanted.
     pub(super) fn wants_all(&self) -> bool {
-        let names = self.resource_names.as_deref().unwrap_or_default();
+        let names = self.resource_names.as_ref().map_or(&[][..], Names::kept);
         names.is_empty() || names.iter().any(|name| name == Self::ALL)
     }
 
     /// The names, each once.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let mut seen = BTreeSet::new();
-        let names = self.resource_names.iter().flatten().map(String::as_str);
+        let names = self
+            .resource_names
+            .iter()
+            .flat_map(Names::kept)
+            .map(String::as_str);
         names.filter(move |name| seen.insert(*name))
     }
 
