@@ -94,7 +94,7 @@ load *args:
     cargo run --quiet --release --locked -p discovery-bench --bin load -- {{ args }}
 
 # Break the store, the network, the clocks and the clients of the binary: all, or those that `just faults --list` names
-faults *args: (_debian "faketime" "faketime")
+faults *args: (_debian "faketime" "faketime") (_debian "strace" "strace")
     cargo build --release --locked --bin discovery
     cargo build --locked --workspace --bin discovery-faults
     DISCOVERY_BINARY=target/release/discovery target/debug/discovery-faults {{ args }}

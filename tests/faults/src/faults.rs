@@ -1,8 +1,16 @@
 //! Every fault, in the order of the table.
 
+mod clocks;
 mod dead_rows;
+mod disk;
 mod forty_silent;
+mod hostile_bodies;
+mod hostile_http2;
+mod kills;
 mod mass_silence;
+mod races;
+mod rolling_restart;
+mod slow_clients;
 mod some_die;
 mod stale_reads;
 mod started_down;
@@ -24,6 +32,15 @@ pub(crate) const GROUPS: &[&[Fault]] = &[
     ],
     &[mass_silence::FAULT],
     &[unread_log::FAULT],
+    &[kills::FAULT],
+    &[slow_clients::FAULT],
+    &[
+        hostile_bodies::FAULT,
+        clocks::FAULT,
+        disk::FAULT,
+        rolling_restart::FAULT,
+    ],
+    &[hostile_http2::FAULT, races::FAULT],
 ];
 
 /// All faults.

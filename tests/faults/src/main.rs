@@ -5,18 +5,24 @@
     reason = "a tool's result, and what it is doing meanwhile"
 )]
 
+mod client;
 mod clock;
 mod fault;
 mod faults;
+mod heart;
 mod herd;
+mod http2;
 mod launch;
 mod lists;
 mod lookout;
+mod memory;
+mod raw;
 mod readers;
 mod readiness;
 mod requests;
 mod store;
 mod table;
+mod writer;
 
 use std::process::ExitCode;
 

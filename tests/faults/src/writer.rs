@@ -1,0 +1,117 @@
+//! Writers that know what they have written, and what of it was acknowledged.
+
+use std::time::Duration;
+
+use discovery_bench::Result;
+use discovery_bench::client::Target;
+use discovery_bench::fleet::{get, list_path};
+use discovery_bench::pace::Pace;
+use serde_json::Value;
+
+use crate::client::{Client, delete, form, host};
+
+/// A writer of one service with two hosts: one that is registered and weighed, and one that comes and goes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writer {
+    service: String,
+    /// The last turn of which everything was acknowledged.
+    acknowledged: u64,
+    /// The last turn of which anything was sent.
+    sent: u64,
+    /// How many requests were acknowledged in all.
+    pub(crate) requests: u64,
+}
+
+/// How many requests a turn has.
+pub(crate) const A_TURN: u64 = 4;
+
+impl Writer {
+    pub(crate) fn of(service: String) -> Self {
+        Self {
+            service,
+            ..Self::default()
+        }
+    }
+
+    /// Writes until the node does not answer, at the pace of every `stride`th turn from `first` on.
+    pub(crate) async fn write(
+        mut self,
+        target: Target,
+        pace: Pace,
+        first: u64,
+        stride: u64,
+    ) -> Result<Self> {
+        let (mut client, mut turn) = (Client::of(target), first);
+        while pace.turn(turn).await.is_some() {
+            turn += stride;
+            self.sent += 1;
+            for request in self.requests_of(self.sent) {
+                match client.ask(&request).await {
+                    Ok(answer) if (200..300).contains(&answer.status) => self.requests += 1,
+                    Ok(answer) => {
+                        return Err(format!("a write was answered {}", answer.status).into());
+                    }
+                    Err(_killed) => return Ok(self),
+                }
+            }
+            self.acknowledged = self.sent;
+        }
+        Ok(self)
+    }
+
+    fn requests_of(&self, turn: u64) -> [Vec<u8>; 4] {
+        let (service, weight) = (&self.service, turn % 100 + 1);
+        let weigh = format!("/v1/loadbalancing/{service}/10.0.0.1");
+        [
+            form(&list_path(service), &host("10.0.0.1", turn)),
+            form(&weigh, &format!("load_balancing_weight={weight}")),
+            form(&list_path(service), &host("10.0.0.2", turn)),
+            delete(&format!("{}/10.0.0.2", list_path(service))),
+        ]
+    }
+
+    /// How many acknowledged writes a node does not show any more.
+    pub(crate) async fn lost(&self, target: Target) -> Result<Vec<String>> {
+        if self.acknowledged == 0 {
+            return Ok(Vec::new());
+        }
+        let list = Client::of(target)
+            .insist(&get(&list_path(&self.service)))
+            .await?;
+        let list: Value = serde_json::from_slice(&list.body)?;
+        let find = |address| {
+            let mut hosts = list["hosts"].as_array().into_iter().flatten();
+            hosts.find(|host| host["ip_address"] == address)
+        };
+        let (kept, gone) = (find("10.0.0.1"), find("10.0.0.2"));
+        let turns = [self.acknowledged, self.sent];
+        let revision = kept.and_then(|host| host["revision"].as_str()?.parse().ok());
+        let weight = kept.and_then(|host| host["tags"]["load_balancing_weight"].as_u64());
+        let returned = gone.and_then(|host| host["revision"].as_str()?.parse().ok());
+        let found_lost = [
+            (
+                "a registration",
+                !revision.is_some_and(|turn: u64| turns.contains(&turn)),
+            ),
+            (
+                "a weight",
+                !weight.is_some_and(|weight| turns.map(|turn| turn % 100 + 1).contains(&weight)),
+            ),
+            // It is there only when the node ended between its registration and its deletion.
+            (
+                "a deletion",
+                gone.is_some() && (returned != Some(self.sent) || self.sent == self.acknowledged),
+            ),
+        ];
+        let all_lost = found_lost.iter().filter(|(_, is_lost)| *is_lost);
+        Ok(all_lost
+            .map(|(what, _)| format!("{what} after {turns:?} in {list}"))
+            .collect())
+    }
+}
+
+/// The pace at which turns make so many requests a second.
+pub(crate) fn pace(requests_a_second: u64, lasting: Duration) -> Pace {
+    #[expect(clippy::cast_precision_loss, reason = "some thousands a second")]
+    Pace::new((requests_a_second / A_TURN) as f64, lasting)
+}
