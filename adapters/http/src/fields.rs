@@ -3,21 +3,21 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::string::FromUtf8Error;
 
 use bytes::Bytes;
 use discovery_domain::InvalidValue;
 use futures_util::stream;
 use multer::Multipart;
-use percent_encoding::percent_decode;
 use serde_json::value::RawValue;
 
 use crate::body::BodyError;
 
 const ACCEPTED: &str = "application/json, application/x-www-form-urlencoded or multipart/form-data";
 
-/// Named values, not yet judged.
+/// Named values, each name once, not yet judged.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(HashMap<String, Value>);
+pub(crate) struct Fields(Vec<(String, Value)>);
 
 /// A value in a form is text; in JSON it has a type, and its text is kept.
 #[derive(Debug)]
@@ -70,9 +70,9 @@ impl Fields {
         let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
         for (count, pair) in pairs.enumerate() {
             let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            let name = decoded(&pair[..end], "the name of a field")?;
-            let value = pair.get(end + 1..).unwrap_or_default();
-            let value = decoded(value, &format!("field {name:?}"))?;
+            let name = decoded(&pair[..end]).map_err(|e| not_utf8("the name of a field", &e))?;
+            let value = decoded(pair.get(end + 1..).unwrap_or_default());
+            let value = value.map_err(|e| not_utf8(&format!("field {name:?}"), &e))?;
             fields.add(count, name, value)?;
         }
         Ok(fields)
@@ -103,13 +103,20 @@ impl Fields {
             let max = Self::MAX_FIELDS;
             return Err(malformed(format!("a form must have at most {max} fields")));
         }
-        self.0.entry(name).or_insert(Value::Text(value));
+        if self.get(&name).is_none() {
+            self.0.push((name, Value::Text(value)));
+        }
         Ok(())
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        let named = self.0.iter().find(|(known, _)| known == name);
+        named.map(|(_, value)| value)
     }
 
     /// A string; `None` where it is missing or empty.
     pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'_, str>>, InvalidValue> {
-        let string: Cow<'_, str> = match self.0.get(name) {
+        let string: Cow<'_, str> = match self.get(name) {
             None => return Ok(None),
             Some(Value::Text(text)) => text.into(),
             Some(Value::Json(json)) if json.get().starts_with('"') => {
@@ -125,7 +132,7 @@ impl Fields {
 
     /// The text of an integer, its digits not yet looked at; `None` where it is missing or empty.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<&str>, InvalidValue> {
-        match self.0.get(name) {
+        match self.get(name) {
             Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
             Some(Value::Json(json)) if json.get().starts_with(['"', '{', '[', 't', 'f', 'n']) => {
                 Err(wrong("an integer", json))
@@ -137,7 +144,7 @@ impl Fields {
 
     /// The text of a JSON value; `None` where it is missing or empty.
     pub(crate) fn json_text(&self, name: &str) -> Option<&str> {
-        let text = match self.0.get(name)? {
+        let text = match self.get(name)? {
             Value::Text(text) => text.as_str(),
             Value::Json(json) => json.get(),
         };
@@ -146,7 +153,7 @@ impl Fields {
 
     /// A switch, on in a form where it is anything but empty.
     pub(crate) fn switch(&self, name: &str) -> Result<bool, InvalidValue> {
-        match self.0.get(name) {
+        match self.get(name) {
             None => Ok(false),
             Some(Value::Text(text)) => Ok(!text.is_empty()),
             Some(Value::Json(json)) => {
@@ -174,17 +181,32 @@ fn wrong(wanted: &str, got: &RawValue) -> InvalidValue {
 }
 
 /// Decodes a part of a urlencoded form; a stray percent sign stands for itself.
-fn decoded(text: &[u8], what: &str) -> Result<String, BodyError> {
-    let blanks: Vec<u8> = text
-        .iter()
-        .map(|b| if *b == b'+' { b' ' } else { *b })
-        .collect();
-    let bytes: Cow<'_, [u8]> = percent_decode(&blanks).into();
-    utf8(&bytes, what).map(str::to_owned)
+fn decoded(mut text: &[u8]) -> Result<String, FromUtf8Error> {
+    let mut bytes = Vec::with_capacity(text.len());
+    while let [first, rest @ ..] = text {
+        text = rest;
+        let byte = match first {
+            b'+' => b' ',
+            b'%' => escaped(rest).inspect(|_| text = &rest[2..]).unwrap_or(b'%'),
+            other => *other,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes)
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn escaped(text: &[u8]) -> Option<u8> {
+    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
+    u8::try_from(16 * digit(0)? + digit(1)?).ok()
 }
 
 fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, BodyError> {
-    std::str::from_utf8(bytes).map_err(|e| malformed(format!("{what} is not valid UTF-8: {e}")))
+    std::str::from_utf8(bytes).map_err(|e| not_utf8(what, &e))
+}
+
+fn not_utf8(what: &str, error: &dyn std::fmt::Display) -> BodyError {
+    malformed(format!("{what} is not valid UTF-8: {error}"))
 }
 
 fn malformed(what: impl Into<String>) -> BodyError {
