@@ -106,9 +106,11 @@ async fn run(scale: Scale, rules: Vec<Rule>) -> Result<Outcome> {
     let normal = scene.readers.seen();
     scene.herd.counts();
     note("the store fails");
-    let during = fail(&scene, &plan, rules).await?;
+    let fails_throughout = rules.len() == 1;
+    let [beginning, during] = fail(&scene, &plan, rules).await?;
+
     let (_, refused) = scene.herd.counts();
-    let age = age(&scene).await?;
+    let age = fails_throughout.then_some(age(&scene).await?.unwrap_or(0));
     scene.proxy.heal();
     let healed = now();
     note("the store is back");
@@ -121,7 +123,7 @@ async fn run(scale: Scale, rules: Vec<Rule>) -> Result<Outcome> {
         plan.reads_a_second,
         plan.outage.as_secs()
     ));
-    judge_reads(&mut outcome, &normal, &during, age);
+    judge_reads(&mut outcome, [&normal, &beginning, &during], age);
     judge_recovery(&mut outcome, &scene, behind).await?;
     Ok(outcome)
 }
@@ -150,19 +152,23 @@ async fn set(plan: &Plan) -> Result<Scene> {
 }
 
 /// Breaks the store in one way after the other, moves the clocks in the middle, and returns what readers saw.
-async fn fail(scene: &Scene, plan: &Plan, rules: Vec<Rule>) -> Result<Seen> {
+async fn fail(scene: &Scene, plan: &Plan, rules: Vec<Rule>) -> Result<[Seen; 2]> {
     let part = plan.outage / u32::try_from(2 * rules.len())?;
-    let middle = rules.len() / 2;
+    let (middle, mut beginning) = (rules.len() / 2, Seen::default());
     for (turn, rule) in rules.into_iter().enumerate() {
         scene.proxy.set_fault(rule);
         sleep(part).await;
+        if turn == 0 {
+            // The first to meet the fault may wait for it.
+            beginning = scene.readers.seen();
+        }
         if turn == middle {
             scene.clock.show(i64::try_from(JUMP.as_secs())?)?;
             sleep(clock::LAG).await;
         }
         sleep(part).await;
     }
-    Ok(scene.readers.seen())
+    Ok([beginning, scene.readers.seen()])
 }
 
 /// How old the node says that its largest list is, and how long it knows that.
@@ -173,8 +179,10 @@ async fn age(scene: &Scene) -> Result<Option<u64>> {
     Ok(reply.header("age").map(str::parse).transpose()?)
 }
 
-fn judge_reads(outcome: &mut Outcome, normal: &Seen, during: &Seen, age: Option<u64>) {
+/// `age` is what the node told of a list, where the store fails throughout and not now and then.
+fn judge_reads(outcome: &mut Outcome, [normal, beginning, during]: [&Seen; 3], age: Option<u64>) {
     let mut all = normal.clone();
+    all.add(beginning);
     all.add(during);
     judge_answers(outcome, &all);
     outcome.hold(
@@ -188,7 +196,10 @@ fn judge_reads(outcome: &mut Outcome, normal: &Seen, during: &Seen, age: Option<
         millis(old),
         during.old.succeeded()
     );
-    outcome.hold(old <= 2 * usual && during.old.succeeded() > 0, told);
+    outcome.hold(
+        during.old.succeeded() > 0 && (old <= 2 * usual || age.is_none()),
+        told,
+    );
     if let Some(age) = age {
         outcome.hold(age >= JUMP.as_secs(), format!("age told {age} s"));
     }
