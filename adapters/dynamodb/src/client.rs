@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
 };
@@ -14,7 +13,9 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{Credentials, SharedHttpClient};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -54,13 +55,19 @@ pub(crate) async fn connect(settings: &DynamoDbSettings) -> Client {
         let region = told_region()
             .or_else(instance_region(http))
             .or_else(DEFAULT_REGION);
-        return Client::new(&loader.region(region).load().await);
+        return Client::from_conf(config(&loader.region(region).load().await).build());
     };
     let loader = loader
         .region(told_region().or_else(DEFAULT_REGION))
         .credentials_provider(told_credentials(http));
-    let config = aws_sdk_dynamodb::config::Builder::from(&loader.load().await).endpoint_url(url);
-    Client::from_conf(config.build())
+    Client::from_conf(config(&loader.load().await).endpoint_url(url).build())
+}
+
+/// The SDK would stop to repeat requests after some 35 failures, so that half of all check-ins fail while half of the
+/// requests do. What is asked of a failing store is bounded in time and number already.
+fn config(shared: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
+    let unlimited = RetryPartition::custom("discovery").token_bucket(TokenBucket::unlimited());
+    aws_sdk_dynamodb::config::Builder::from(shared).retry_partition(unlimited.build())
 }
 
 fn http_client(pool_size: usize) -> SharedHttpClient {
