@@ -104,7 +104,9 @@ impl Registry {
             CheckInError::Store(error) => self.doubt(error),
             CheckInError::Tags(_) => {}
         })?;
-        self.lease.prove();
+        if change.recorded {
+            self.lease.prove();
+        }
         if change.previous.is_none() {
             self.watch
                 .host_came(change.row.host.key.service(), change.row.renewed + host_ttl);

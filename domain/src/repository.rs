@@ -75,6 +75,8 @@ pub struct Change {
     pub row: Row,
     /// What was stored before, as far as it could be read.
     pub previous: Option<Row>,
+    /// Whether the store has recorded it; a heartbeat that is held back is recorded later (liveness rule 15).
+    pub recorded: bool,
 }
 
 /// A row that was removed.

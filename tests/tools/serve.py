@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -41,6 +43,20 @@ def address(server: subprocess.Popen[str], log: Path) -> str:
                 return f"http://{event['address']}"
         time.sleep(0.02)
     sys.exit(f"the server does not listen:\n{log.read_text()}")
+
+
+def settled(url: str) -> None:
+    """Waits until the server has seen all of its store once; before that it says nothing of clusters."""
+    asked = urllib.request.Request(f"{url}/v3/discovery:clusters", b"{}", {"Content-Type": "application/json"})
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(asked, timeout=PATIENCE).close()
+            return
+        except urllib.error.HTTPError as refused:
+            if refused.code != 503 or time.monotonic() > deadline:
+                sys.exit(f"the server does not name its services: {refused}")
+        time.sleep(0.1)
 
 
 def settings(storage: str, folder: str, stack: ExitStack) -> dict[str, str]:
@@ -76,6 +92,7 @@ def main(storage: str, *command: str) -> int:
         written = stack.enter_context(log.open("w"))
         server = stack.enter_context(running([binary], env=environment, stderr=written))
         url = address(server, log)
+        settled(url)
         code = subprocess.call(command, env=os.environ | {"DISCOVERY_URL": url})
         if server.poll() is not None:
             sys.exit(f"the server ended by itself:\n{log.read_text()}")

@@ -124,6 +124,10 @@ impl DynamoDbHostRepository {
     fn stored(&self, row: Row, previous: Option<Row>) -> Change {
         let turn = self.note(&row, previous.as_ref());
         self.known.wrote(row.clone(), turn);
-        Change { row, previous }
+        Change {
+            row,
+            previous,
+            recorded: true,
+        }
     }
 }

@@ -108,6 +108,7 @@ impl DynamoDbHostRepository {
         Change {
             row: now.row.clone(),
             previous: Some(previous),
+            recorded: true,
         }
     }
 }

@@ -177,7 +177,11 @@ impl HeldBack {
         }
         let previous = Some(known.latest().clone());
         known.held = Some(row.clone());
-        Some(Change { row, previous })
+        Some(Change {
+            row,
+            previous,
+            recorded: false,
+        })
     }
 
     /// Stops holding back for rows of a service that a reading shows to be gone or changed.

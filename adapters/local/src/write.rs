@@ -36,6 +36,7 @@ pub(crate) fn check_in(
     let change = check_in.onto(found.row).map(|row| Change {
         row,
         previous: found.row.cloned(),
+        recorded: true,
     });
     let write = match &change {
         Ok(change) => Write::Store(change.row.clone()),
@@ -61,7 +62,11 @@ pub(crate) fn set_weight(weight: LoadBalancingWeight, found: Found<'_>) -> (Writ
     let unchanged = || {
         let row = found.row?.clone();
         let previous = Some(row.clone());
-        Some(Change { row, previous })
+        Some(Change {
+            row,
+            previous,
+            recorded: true,
+        })
     };
     (write, change.or_else(unchanged))
 }
@@ -94,6 +99,7 @@ pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Change>
     Some(Change {
         row: new,
         previous: Some(row.clone()),
+        recorded: true,
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use discovery_domain::{HostRepository, LeaseClock};
 use discovery_local::{HeldBack, InMemoryHostRepository};
-use discovery_testkit::{ManualClock, Store, hosts, storage_contract};
+use discovery_testkit::{Fault, Faulty, ManualClock, Store, hosts, storage_contract};
 
 const INTERVAL: Duration = Duration::from_secs(200);
 
@@ -69,6 +69,40 @@ async fn heartbeats_within_the_interval_are_shown_and_not_stored() {
         assert_eq!(rig.shown_at(began).await, 60 * minute);
         assert_eq!(rig.stored_at(began).await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_is_held_back_proves_nothing_of_the_store() {
+    let rig = rig();
+    for recorded in [true, false, false] {
+        rig.store.pass(Duration::from_mins(1));
+        let check_in = rig.store.check_in("web", "10.0.0.1");
+        let change = rig.held_back.check_in(check_in).await;
+        assert_eq!(change.expect("memory answers").recorded, recorded);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_before_an_operators_change_stays_held_back() {
+    let mut rig = rig();
+    let faulty = Faulty::new(rig.behind.clone());
+    let clock = rig.store.clock.clone();
+    rig.held_back = Arc::new(HeldBack::new(faulty.clone(), INTERVAL, clock.clone()));
+    rig.store = Store::new(rig.held_back.clone(), rig.store.lease.clone(), clock);
+    let host = rig.store.register("web", "10.0.0.1").await.host;
+    rig.store.pass(Duration::from_mins(1));
+    rig.store.register("web", "10.0.0.1").await;
+    faulty.set(Fault::Refuse);
+    let weights = [hosts::weight(3), hosts::weight(4)];
+    let one = rig.held_back.set_weight(&host.key, weights[0]).await;
+    one.expect_err("the store is down");
+    let all = rig
+        .held_back
+        .set_weight_of_service(host.key.service(), weights[1]);
+    all.await.expect_err("the store is down");
+    faulty.set(Fault::None);
+    rig.held_back.store_all().await.expect("memory answers");
+    assert_eq!(rig.stored_at(host.last_check_in).await, 60);
 }
 
 #[tokio::test]

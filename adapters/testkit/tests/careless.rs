@@ -56,7 +56,11 @@ impl HostRepository for Careless {
             .onto(previous.as_ref())
             .map_err(CheckInError::Tags)?;
         self.rows().insert(check_in.key, row.clone());
-        Ok(Change { row, previous })
+        Ok(Change {
+            row,
+            previous,
+            recorded: true,
+        })
     }
 
     async fn hosts_of(
@@ -98,7 +102,11 @@ impl HostRepository for Careless {
         };
         self.rows().insert(key.clone(), row.clone());
         let previous = Some(previous);
-        Ok(Some(Change { row, previous }))
+        Ok(Some(Change {
+            row,
+            previous,
+            recorded: true,
+        }))
     }
 
     async fn set_weight_of_service(
