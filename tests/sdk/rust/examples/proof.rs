@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].ip_address.as_str(), ADDRESS);
     assert_eq!(listed[0].port.get(), 8080);
-    assert_eq!(listed[0].tags.az.as_deref().map(String::as_str), Some("us-east-1a"));
+    assert_eq!(listed[0].tags.az.as_deref(), Some("us-east-1a"));
     assert_eq!(listed[0].tags.extra["rack"], "r7");
     let repo = client.list_hosts_by_repo().service_repo_name(REPO).send().await?;
     assert_eq!(repo.hosts[0].service.as_str(), SERVICE);
