@@ -103,6 +103,14 @@ faults *args: (_debian "faketime" "faketime") (_debian "strace" "strace")
 bench-instructions base="": (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
     GUNGRAUN_RUNNER={{ tools }}/bin/gungraun-runner benches/instructions/compare.sh {{ base }}
 
+# Feed every parser, or one, with what nobody would send: `just fuzz tags 60`
+fuzz target="" seconds="600": (_cargo-tool "cargo-fuzz" "0.13.2") (_debian "c++" "g++")
+    tests/fuzz/run {{ seconds }} {{ target }}
+
+# The same for half a minute each
+fuzz-ci: (fuzz "" "30")
+    cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+
 # The server, and the DynamoDB that it is tried with; of the whole workspace, so that nothing that its tests have built
 # is built again with other features
 _servers:

@@ -2,6 +2,8 @@
 
 mod batch;
 mod disk;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod load;
 mod open_error;
 mod rows;

@@ -14,6 +14,8 @@ mod write;
 pub use bounded::{Bounded, Bounds, BoundsMetrics};
 pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};
 pub use clock::SystemClock;
+#[cfg(fuzzing)]
+pub use file::fuzzing;
 pub use file::{InFileHostRepository, OpenError};
 pub use held_back::HeldBack;
 pub use memory::InMemoryHostRepository;
