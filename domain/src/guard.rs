@@ -35,6 +35,11 @@ impl Guarded {
             .is_some_and(|listing| listing.lists(key))
     }
 
+    /// Whether the guard holds that service up.
+    pub(crate) fn holds(&self, service: &ServiceName) -> bool {
+        self.read().contains_key(service)
+    }
+
     /// Every guarded service with the number of hosts that are kept on its list.
     pub(crate) fn services(&self) -> Vec<(ServiceName, usize)> {
         self.read()

@@ -111,6 +111,10 @@ impl Registry {
             self.watch
                 .host_came(change.row.host.key.service(), change.row.renewed + host_ttl);
         }
+        if self.guarded.holds(change.row.host.key.service()) {
+            // Enough hosts may be back: the next sweep finds out.
+            self.watch.postpone(change.row.host.key.service(), at.lease);
+        }
         Ok(change)
     }
 

@@ -247,3 +247,15 @@ async fn rule_10_a_host_that_comes_back_before_anybody_has_judged_its_service_me
         assert_eq!(row.host.tags.weight(), expected.map(weight), "{number}");
     }
 }
+
+#[tokio::test]
+async fn rule_14_the_guard_is_over_with_the_next_sweep_once_enough_hosts_are_back() {
+    let node = Node::new();
+    node.register_many("web", 0..10).await;
+    node.pass(HOST_TTL + TICK);
+    assert_eq!(node.sweep().await, ips([]));
+    assert_eq!(node.registry.guarded(), [(service("web"), 5)]);
+    node.register_many("web", 0..10).await;
+    assert_eq!(node.sweep().await, ips([]));
+    assert_eq!(node.registry.guarded(), []);
+}
