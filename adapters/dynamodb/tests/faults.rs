@@ -8,7 +8,6 @@ use common::{Node, World};
 use discovery_domain::{CheckIn, CheckInError, HostRepository, StoreError};
 use discovery_testkit::hosts::{self, HOST_TTL, key, service, tags_with, weight};
 use discovery_testkit::proxy::{Fault, Rule};
-use futures_util::future::join_all;
 use tokio::time::timeout;
 
 #[tokio::test]
@@ -255,18 +254,6 @@ async fn calls_that_are_throttled_now_and_then_all_succeed() {
     let scraped = node.scrape();
     let counted = r#"discovery_dynamodb_errors_total{operation="UpdateItem",kind="throttled"}"#;
     assert!(scraped.contains(counted), "{scraped}");
-}
-
-#[tokio::test]
-async fn check_ins_are_repeated_until_they_succeed_however_many_requests_have_failed_before() {
-    let world = World::new().await;
-    let node = world.node().await;
-    for fault in [Fault::SERVER_ERROR, Fault::Refuse] {
-        // Some 65 requests fail, and hardly any check-in has ten of them.
-        node.proxy.set_fault(fault.share(0.25));
-        let check_ins = (0..200).map(|number| node.check_in("web", &format!("10.0.0.{number}")));
-        join_all(check_ins.map(|check_in| node.accept(check_in))).await;
-    }
 }
 
 #[tokio::test]
