@@ -11,9 +11,7 @@ use discovery_domain::{LeaseClock, ServiceName, StoreError};
 use crate::announcements::{Announced, News, Ours, Theirs};
 use crate::date;
 use crate::expression::Expression;
-use crate::item::{
-    IP_ADDRESS, Item, LAST_CHECK_IN, PORT, REVISION, SERVICE, TAGS, attribute, text,
-};
+use crate::item::{IP_ADDRESS, Item, LAST_CHECK_IN, SERVICE, attribute, shaped_like_a_host, text};
 use crate::table::{Refusal, Table};
 
 /// No service can have this name.
@@ -110,16 +108,16 @@ impl Listener {
 fn item_of(node: &str, now: DateTime<Utc>, announced: &Announced) -> Item {
     let names = announced.services.iter();
     let names = names.map(|service| text(service.as_str())).collect();
-    Item::from([
-        (SERVICE.into(), text(CHANGES)),
-        (IP_ADDRESS.into(), text(node)),
-        (LAST_CHECK_IN.into(), text(date::written(now))),
-        (PORT.into(), AttributeValue::N("1".into())),
-        (REVISION.into(), text(CHANGES)),
-        (TAGS.into(), text("{}")),
-        (AFTER.into(), AttributeValue::N(announced.after.to_string())),
-        (SERVICES.into(), AttributeValue::L(names)),
-    ])
+    let own = [
+        (SERVICE, text(CHANGES)),
+        (IP_ADDRESS, text(node)),
+        (AFTER, AttributeValue::N(announced.after.to_string())),
+        (SERVICES, AttributeValue::L(names)),
+    ];
+    let attributes = own.into_iter().chain(shaped_like_a_host(now, CHANGES));
+    attributes
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// What a row says, and which node's it is. One that can't be read says nothing: every list in use is read again now and

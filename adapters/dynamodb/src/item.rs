@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
 use discovery_domain::{
     Host, HostAddress, HostKey, Port, Revision, ServiceName, ServiceRepoName, Tags,
 };
@@ -65,6 +66,19 @@ pub(crate) fn fields_of(host: &Host) -> [(&'static str, Option<AttributeValue>);
         (REVISION, Some(text(host.revision.as_str()))),
         (LAST_CHECK_IN, Some(text(date::written(host.last_check_in)))),
         (TAGS, Some(text(host.tags.as_str()))),
+    ]
+}
+
+/// What a row that is no host has of a host's shape, so that the original, too, passes over it.
+pub(crate) fn shaped_like_a_host(
+    now: DateTime<Utc>,
+    what: &str,
+) -> [(&'static str, AttributeValue); 4] {
+    [
+        (LAST_CHECK_IN, text(date::written(now))),
+        (PORT, AttributeValue::N("1".into())),
+        (REVISION, text(what)),
+        (TAGS, text("{}")),
     ]
 }
 

@@ -7,9 +7,7 @@ use discovery_domain::{Outage, StoreError};
 use crate::DynamoDbHostRepository;
 use crate::date;
 use crate::expression::Expression;
-use crate::item::{
-    IP_ADDRESS, Item, LAST_CHECK_IN, PORT, REVISION, SERVICE, TAGS, attribute, text,
-};
+use crate::item::{IP_ADDRESS, Item, LAST_CHECK_IN, SERVICE, attribute, shaped_like_a_host, text};
 use crate::table::{Refusal, Table};
 
 /// No service can have this name, so that no list shows the row.
@@ -44,11 +42,11 @@ impl Table {
         now: DateTime<Utc>,
         outages: &[Outage],
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let mut update = Expression::default()
-            .set(LAST_CHECK_IN, Some(text(date::written(now))))
-            .set(PORT, Some(AttributeValue::N("1".into())))
-            .set(REVISION, Some(text(PROOF)))
-            .set(TAGS, Some(text("{}")));
+        let mut update = shaped_like_a_host(now, PROOF)
+            .into_iter()
+            .fold(Expression::default(), |update, (name, value)| {
+                update.set(name, Some(value))
+            });
         if !outages.is_empty() {
             let written = outages.iter().map(|outage| text(written(outage)));
             update = update.set(OUTAGES, Some(AttributeValue::L(written.collect())));
