@@ -124,9 +124,8 @@ impl LeaseClock {
 
     /// Whether the store has recorded something within the longest gap, and has not failed to since.
     pub fn is_proven(&self) -> bool {
-        let now = self.clock.monotonic();
-        let state = self.state();
-        !state.doubted && now.saturating_sub(state.proof) <= Self::LONGEST_GAP
+        let doubted = self.state().doubted;
+        !doubted && self.since_proof() <= Self::LONGEST_GAP
     }
 
     /// How long ago the store last recorded something.
