@@ -76,12 +76,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Admits what waits in the kernel, so that closing the listener resets nobody.
+/// Closes the listener, but admits first what waits in the kernel, so that nobody is reset.
 fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) {
-    ignore_newcomers(&listener);
     let Ok(listener) = listener.into_std() else {
         return;
     };
+    // Once before newcomers are ignored, too: so there are few to admit while they are, and no code to load for it.
+    admit_waiting(&listener, server);
+    ignore_newcomers(&listener);
+    admit_waiting(&listener, server);
+}
+
+fn admit_waiting<E: Endpoint + 'static>(listener: &std::net::TcpListener, server: &Arc<Server<E>>) {
     for _ in 0..BACKLOG {
         let Ok((stream, peer)) = listener.accept() else {
             return;
@@ -97,7 +103,7 @@ fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) 
 /// Has the kernel ignore whoever begins to connect, or else one might come between the last look and the close, and be
 /// reset. They try again by themselves within a second, when another node listens, or are refused.
 #[cfg(target_os = "linux")]
-fn ignore_newcomers(listener: &TcpListener) {
+fn ignore_newcomers(listener: &std::net::TcpListener) {
     /// A packet filter of one instruction, which keeps nothing of any packet.
     const RETURN_NOTHING: SockFilter = SockFilter::new(6, 0, 0, 0);
     if let Err(error) = SockRef::from(listener).attach_filter(&[RETURN_NOTHING]) {
@@ -106,7 +112,7 @@ fn ignore_newcomers(listener: &TcpListener) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ignore_newcomers(_: &TcpListener) {}
+fn ignore_newcomers(_: &std::net::TcpListener) {}
 
 /// Serves a connection if there is a place for it, else refuses it.
 fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer: SocketAddr) {

@@ -20,9 +20,13 @@ mod unread_log;
 
 use crate::fault::Fault;
 
-/// What is run where nothing is named. In CI those of a group run side by side.
+/// What is run where nothing is named. In CI those of a group run side by side, so what is timed is alone.
 pub(crate) const GROUPS: &[&[Fault]] = &[
-    &store_fails::FAULTS,
+    &[store_fails::REFUSES],
+    &[store_fails::HANGS],
+    &[store_fails::THROTTLES],
+    &[store_fails::ANSWERS_500],
+    &[store_fails::HALF],
     &[stale_reads::FAULT, started_down::FAULT, some_die::FAULT],
     &[
         dead_rows::OLD_TABLE,
@@ -34,13 +38,10 @@ pub(crate) const GROUPS: &[&[Fault]] = &[
     &[unread_log::FAULT],
     &[kills::FAULT],
     &[slow_clients::FAULT],
-    &[
-        hostile_bodies::FAULT,
-        clocks::FAULT,
-        disk::FAULT,
-        rolling_restart::FAULT,
-    ],
-    &[hostile_http2::FAULT, races::FAULT],
+    &[hostile_bodies::FAULT],
+    &[hostile_http2::FAULT],
+    &[rolling_restart::FAULT],
+    &[clocks::FAULT, disk::FAULT, races::FAULT],
 ];
 
 /// All faults.

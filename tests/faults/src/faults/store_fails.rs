@@ -21,33 +21,35 @@ use crate::store::Store;
 const MARK: &str = "0 failed reads of known services, lists identical, no read above 400 ms, p99 within 2x of normal \
                     once failing; /readyz stays 200; then 0 wrongful expiries, all current within one interval";
 
-pub(crate) const FAULTS: [Fault; 5] = [
-    Fault {
-        name: "store-refuses",
-        mark: MARK,
-        run: |scale| Box::pin(run(scale, vec![Broken::Refuse.into()])),
-    },
-    Fault {
-        name: "store-hangs",
-        mark: MARK,
-        run: |scale| Box::pin(run(scale, vec![Broken::Hang.into()])),
-    },
-    Fault {
-        name: "store-throttles",
-        mark: MARK,
-        run: |scale| Box::pin(run(scale, vec![Broken::THROTTLE.into()])),
-    },
-    Fault {
-        name: "store-answers-500",
-        mark: MARK,
-        run: |scale| Box::pin(run(scale, vec![Broken::SERVER_ERROR.into()])),
-    },
-    Fault {
-        name: "store-half",
-        mark: MARK,
-        run: |scale| Box::pin(run(scale, half_of_each())),
-    },
-];
+pub(crate) const REFUSES: Fault = Fault {
+    name: "store-refuses",
+    mark: MARK,
+    run: |scale| Box::pin(run(scale, vec![Broken::Refuse.into()])),
+};
+
+pub(crate) const HANGS: Fault = Fault {
+    name: "store-hangs",
+    mark: MARK,
+    run: |scale| Box::pin(run(scale, vec![Broken::Hang.into()])),
+};
+
+pub(crate) const THROTTLES: Fault = Fault {
+    name: "store-throttles",
+    mark: MARK,
+    run: |scale| Box::pin(run(scale, vec![Broken::THROTTLE.into()])),
+};
+
+pub(crate) const ANSWERS_500: Fault = Fault {
+    name: "store-answers-500",
+    mark: MARK,
+    run: |scale| Box::pin(run(scale, vec![Broken::SERVER_ERROR.into()])),
+};
+
+pub(crate) const HALF: Fault = Fault {
+    name: "store-half",
+    mark: MARK,
+    run: |scale| Box::pin(run(scale, half_of_each())),
+};
 
 /// What the clocks jump ahead during the outage: as long as DynamoDB was down in October 2025.
 const JUMP: Duration = Duration::from_hours(3);
