@@ -44,10 +44,8 @@ impl CheckIn {
                 row.host.tags.merged(&self.tags)
             })?,
         };
-        Ok(Row {
-            host: Arc::new(host.sharing(stored)),
-            renewed: self.at.lease,
-        })
+        let host = Arc::new(host.sharing(stored));
+        Ok(Row::checked_in(host, self.at.lease))
     }
 
     /// Whether that row is still listed, so that the tags merge with its.

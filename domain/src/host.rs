@@ -67,4 +67,23 @@ pub struct Row {
     pub host: Arc<Host>,
     /// The lease time at which its age was zero. Belongs to this node and is not stored.
     pub renewed: LeaseInstant,
+    /// The lease time at which this node first saw that check-in: later than `renewed` where another node took it.
+    pub first_seen: LeaseInstant,
+}
+
+impl Row {
+    /// A host that checked in through this node at that lease time.
+    pub fn checked_in(host: Arc<Host>, at: LeaseInstant) -> Self {
+        Self {
+            host,
+            renewed: at,
+            first_seen: at,
+        }
+    }
+
+    /// The same check-in of a host of which other things have changed.
+    #[must_use]
+    pub fn with(&self, host: Arc<Host>) -> Self {
+        Self { host, ..*self }
+    }
 }

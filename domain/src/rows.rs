@@ -135,10 +135,7 @@ mod tests {
             last_check_in: DateTime::UNIX_EPOCH,
             tags: Tags::parse(tags).expect("tags"),
         };
-        Row {
-            host: Arc::new(host),
-            renewed: LeaseInstant::DISTANT_FUTURE,
-        }
+        Row::checked_in(Arc::new(host), LeaseInstant::DISTANT_FUTURE)
     }
 
     fn ports<'r>(rows: impl Iterator<Item = &'r Row>) -> Vec<(HostAddress, u16)> {

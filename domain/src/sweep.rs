@@ -126,11 +126,13 @@ impl Registry {
 
     /// The last moment at which a row is kept although it is expired. Hosts that are cut off together expire one after
     /// the other, within a TTL: if the first were gone before the last, the guard would take those that are left for
-    /// the whole service (liveness rule 13).
+    /// the whole service (liveness rule 13). A check-in that another node took is kept for as long as a host has for the
+    /// next one, however old the wall clocks say that it is, for they may be far apart.
     pub(crate) fn ripens(&self, row: &Row) -> LeaseInstant {
         let guards = self.liveness.guard_minimum_live > 0.0;
         let ttls = if guards { Self::TTLS_TO_REMOVAL } else { 1 };
-        row.renewed + self.liveness.host_ttl * ttls
+        let host_ttl = self.liveness.host_ttl;
+        (row.renewed + host_ttl * ttls).max(row.first_seen + host_ttl)
     }
 
     /// Proves that the store can record, and so that time may pass (liveness rules 3 and 4). Called every few seconds

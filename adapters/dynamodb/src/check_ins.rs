@@ -111,11 +111,7 @@ impl DynamoDbHostRepository {
             Err(Refusal::Store(error)) => return Err(error),
         };
         if let Some(row) = now.row().filter(|_| done) {
-            let renewed = Row {
-                host: Arc::clone(&row.host),
-                renewed: to.renewed,
-            };
-            self.stored(renewed, Some(seen.clone()));
+            self.stored(to.with(Arc::clone(&row.host)), Some(seen.clone()));
         }
         Ok(done)
     }

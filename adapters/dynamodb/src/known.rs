@@ -81,15 +81,21 @@ impl KnownRows {
         let _changing = self.changing(&host.key);
         let known = self.rows.get(&host.key);
         let before = known.as_ref().filter(|known| known.turn < began.turn);
-        let renewed = match &known {
-            Some(known) if known.row.host.last_check_in == host.last_check_in => known.row.renewed,
+        let row = match &known {
+            Some(known) if known.row.host.last_check_in == host.last_check_in => {
+                known.row.with(host)
+            }
             _ => {
                 let first_sight = self.lease.first_sight(host.last_check_in);
-                before.map_or(first_sight, |known| first_sight.max(known.seen_at))
+                Row {
+                    host,
+                    renewed: before.map_or(first_sight, |known| first_sight.max(known.seen_at)),
+                    first_seen: began.lease,
+                }
             }
         };
         let seen = Arc::new(Known {
-            row: Row { host, renewed },
+            row,
             check_in_text,
             seen_at: began.lease,
             turn: began.turn,

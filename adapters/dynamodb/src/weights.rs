@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use discovery_domain::{
-    Change, Host, HostKey, LoadBalancingWeight, Row, ServiceName, StoreError, Tags,
-};
+use discovery_domain::{Change, Host, HostKey, LoadBalancingWeight, ServiceName, StoreError, Tags};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::DynamoDbHostRepository;
@@ -96,13 +94,10 @@ impl DynamoDbHostRepository {
 
     /// Notes a row whose weight was set, which had those tags before.
     fn weighed(&self, now: &Known, before: &Tags) -> Change {
-        let previous = Row {
-            host: Arc::new(Host {
-                tags: before.clone(),
-                ..Host::clone(&now.row.host)
-            }),
-            renewed: now.row.renewed,
-        };
+        let previous = now.row.with(Arc::new(Host {
+            tags: before.clone(),
+            ..Host::clone(&now.row.host)
+        }));
         let turn = self.note(&now.row, Some(&previous));
         self.known.kept(now, turn);
         Change {

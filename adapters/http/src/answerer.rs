@@ -57,16 +57,17 @@ impl Backend {
         request: &mut Request,
     ) -> Response {
         match answerer {
-            Answerer::Documented => self.documented(operation, request).await,
+            // On the heap, as all but the lists, so that what answers those is small.
+            Answerer::Documented => Box::pin(self.documented(operation, request)).await,
             Answerer::ServiceList => match name(request, ServiceName::parse) {
                 Some(service) => listed(self.lists.of_service(request.headers(), service).await),
-                None => self.documented(operation, request).await,
+                None => Box::pin(self.documented(operation, request)).await,
             },
             Answerer::RepoList => match name(request, ServiceRepoName::parse) {
                 Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
-                None => self.documented(operation, request).await,
+                None => Box::pin(self.documented(operation, request)).await,
             },
-            Answerer::Page(page) => page.response(request.headers()).await,
+            Answerer::Page(page) => Box::pin(page.response(request.headers())).await,
             Answerer::Scrape => scrape(request.headers(), &self.metrics),
         }
     }

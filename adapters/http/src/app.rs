@@ -2,11 +2,13 @@
 
 use std::mem::take;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::Clock;
 use futures_util::FutureExt;
+use futures_util::future::poll_immediate;
 use poem::endpoint::BoxEndpoint;
 use poem::http::header::CONTENT_LENGTH;
 use poem::http::{Method, StatusCode};
@@ -110,7 +112,7 @@ impl App {
             .watch(meter, method.clone(), route, id.clone());
         let mut response = id.clone().scope(self.answer(asked, &mut request)).await;
         if method == Method::HEAD {
-            response = without_body(response).await;
+            response = Box::pin(without_body(response)).await;
         }
         response.headers_mut().insert(X_REQUEST_ID, id.header());
         watched.answered(response.status());
@@ -145,8 +147,12 @@ impl App {
             Asked::Mounted(_) => (Duration::MAX, Held::default()),
             Asked::Routed(_) => (self.longest_request, self.room.admit(request)),
         };
-        let answer = AssertUnwindSafe(self.dispatch(asked, request)).catch_unwind();
-        match timeout(longest, answer).await {
+        let mut answer = pin!(AssertUnwindSafe(self.dispatch(asked, request)).catch_unwind());
+        let answered = match poll_immediate(&mut answer).await {
+            Some(at_once) => Ok(at_once),
+            None => timeout(longest, answer).await,
+        };
+        match answered {
             Ok(Ok(_)) if held.nothing() => no_room(),
             Ok(Ok(response)) => response,
             Ok(Err(_logged_panic)) => refusal(
@@ -159,7 +165,9 @@ impl App {
 
     async fn dispatch(&self, asked: Asked<'_>, request: &mut Request) -> Response {
         match asked {
-            Asked::Mounted((mount, _)) => mount.endpoint.get_response(take(request)).await,
+            Asked::Mounted((mount, _)) => {
+                Box::pin(mount.endpoint.get_response(take(request))).await
+            }
             Asked::Routed(Found::Operation(operation, (answerer, _))) => {
                 self.backend.answer(answerer, operation, request).await
             }

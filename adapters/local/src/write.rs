@@ -92,12 +92,8 @@ pub(crate) fn weighted(row: &Row, weight: LoadBalancingWeight) -> Option<Change>
         tags: row.host.tags.with_weight(weight),
         ..Host::clone(&row.host)
     };
-    let new = Row {
-        host: Arc::new(host),
-        renewed: row.renewed,
-    };
     Some(Change {
-        row: new,
+        row: row.with(Arc::new(host)),
         previous: Some(row.clone()),
         recorded: true,
     })
@@ -131,11 +127,7 @@ pub(crate) fn renew(seen: &Row, to: &Row, found: Found<'_>) -> (Write, bool) {
         last_check_in: to.host.last_check_in,
         ..Host::clone(&row.host)
     };
-    let row = Row {
-        host: Arc::new(host),
-        renewed: to.renewed,
-    };
-    (Write::Store(row), true)
+    (Write::Store(to.with(Arc::new(host))), true)
 }
 
 /// The row, while its check-in is the one that was seen.

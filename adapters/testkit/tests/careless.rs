@@ -96,10 +96,7 @@ impl HostRepository for Careless {
             tags,
             ..Host::clone(&previous.host)
         };
-        let row = Row {
-            host: Arc::new(host),
-            renewed: previous.renewed,
-        };
+        let row = previous.with(Arc::new(host));
         self.rows().insert(key.clone(), row.clone());
         let previous = Some(previous);
         Ok(Some(Change {

@@ -12,10 +12,9 @@ pub(crate) fn listing_at(
     hosts: impl IntoIterator<Item = Registration>,
 ) -> Arc<Listing> {
     let renewed = LeaseInstant::DISTANT_PAST;
-    let rows = hosts.into_iter().map(|registration| Row {
-        host: Arc::new(host(registration, second)),
-        renewed,
-    });
+    let rows = hosts
+        .into_iter()
+        .map(|registration| Row::checked_in(Arc::new(host(registration, second)), renewed));
     let liveness = Liveness {
         host_ttl: HOST_TTL,
         guard_minimum_live: 0.0,

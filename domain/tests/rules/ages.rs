@@ -237,8 +237,7 @@ fn rule_4_a_row_older_than_seven_ttls_is_listed_by_no_guard() {
                 tags: registration.tags,
             };
             let renewed = lease.first_sight(last_check_in);
-            let host = Arc::new(host);
-            Row { host, renewed }
+            Row::checked_in(Arc::new(host), renewed)
         })
         .collect::<Vec<_>>();
     let rows = Rows::from(rows);

@@ -35,10 +35,7 @@ fn host(service_name: &str, ip: &str, micros: i64) -> Host {
 }
 
 fn listing(hosts: impl IntoIterator<Item = Arc<Host>>) -> Arc<Listing> {
-    let row = |host| Row {
-        host,
-        renewed: LeaseInstant::DISTANT_FUTURE,
-    };
+    let row = |host| Row::checked_in(host, LeaseInstant::DISTANT_FUTURE);
     let liveness = Liveness {
         host_ttl: Duration::from_mins(1),
         guard_minimum_live: 0.0,

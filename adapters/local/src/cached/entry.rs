@@ -199,10 +199,7 @@ impl State {
 
 fn unchanged(known: &Rows, row: &Row) -> Row {
     match known.get(&row.host.key).filter(|old| old.host == row.host) {
-        Some(old) => Row {
-            host: Arc::clone(&old.host),
-            renewed: row.renewed,
-        },
+        Some(old) => row.with(Arc::clone(&old.host)),
         None => row.clone(),
     }
 }

@@ -206,10 +206,8 @@ impl SavedHost {
             tags: Tags::from_stored(&self.tags)
                 .ok_or_else(|| InvalidValue::new("tags are no JSON object"))?,
         };
-        Ok(Row {
-            host: Arc::new(host),
-            renewed: now - Duration::from_micros(self.age),
-        })
+        let renewed = now - Duration::from_micros(self.age);
+        Ok(Row::checked_in(Arc::new(host), renewed))
     }
 }
 

@@ -56,10 +56,10 @@ impl Loading<'_> {
             self.fill();
         }
         match rows::read_value(key.clone(), value, self.kin()) {
-            Ok(FileRow { host, renewed }) => self.rows.push(Row {
-                host: Arc::new(host),
-                renewed: self.timeline.here(renewed),
-            }),
+            Ok(FileRow { host, renewed }) => {
+                let renewed = self.timeline.here(renewed);
+                self.rows.push(Row::checked_in(Arc::new(host), renewed));
+            }
             Err(why) => {
                 let (service, address) = (key.service().as_str(), key.address());
                 warn!(service, %address, why, "a row can't be read and is left out");

@@ -171,8 +171,5 @@ fn weighted(row: &Row, weight: discovery_domain::LoadBalancingWeight) -> Row {
         tags,
         ..Host::clone(&row.host)
     };
-    Row {
-        host: Arc::new(host),
-        renewed: row.renewed,
-    }
+    row.with(Arc::new(host))
 }

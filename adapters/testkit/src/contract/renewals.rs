@@ -20,10 +20,7 @@ fn renewed_now(store: &Store, seen: &Row) -> Row {
         last_check_in: now.wall,
         ..Host::clone(&seen.host)
     };
-    Row {
-        host: Arc::new(host),
-        renewed: now.lease,
-    }
+    Row::checked_in(Arc::new(host), now.lease)
 }
 
 pub async fn a_renewal_changes_the_check_in_and_nothing_else(store: Store) {
