@@ -9,6 +9,7 @@ use poem::http::Uri;
 use poem::http::uri::PathAndQuery;
 use poem::{Endpoint, IntoResponse, Request, Response};
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
 
 use crate::error::ListRefused;
 use crate::lists::Lists;
@@ -35,6 +36,8 @@ pub(crate) struct Backend {
     pub(crate) operations: BoxEndpoint<'static>,
     pub(crate) lists: Arc<Lists>,
     pub(crate) metrics: Registry,
+    /// Held while metrics are written, which takes milliseconds: many scrapers at once get one core between them.
+    pub(crate) scraping: Mutex<()>,
 }
 
 impl Answerer {
@@ -68,7 +71,10 @@ impl Backend {
                 None => Box::pin(self.documented(operation, request)).await,
             },
             Answerer::Page(page) => Box::pin(page.response(request.headers())).await,
-            Answerer::Scrape => scrape(request.headers(), &self.metrics),
+            Answerer::Scrape => {
+                let _turn = self.scraping.lock().await;
+                scrape(request.headers(), &self.metrics)
+            }
         }
     }
 

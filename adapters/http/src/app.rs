@@ -14,6 +14,7 @@ use poem::http::header::CONTENT_LENGTH;
 use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::answerer::{Answerer, Backend};
@@ -95,6 +96,7 @@ impl App {
                 operations: parts.operations,
                 lists: parts.lists,
                 metrics: registry,
+                scraping: Mutex::default(),
             },
             observer: Observer::new(parts.clock, &metrics),
             room: Room::new(),

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use poem::http::header::CONTENT_LENGTH;
 use poem::{Body, Request, RequestBody, Result as PoemResult};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
@@ -22,6 +23,8 @@ use crate::version::Version;
 /// A body that is documented as a `T`.
 pub(super) struct Sent<T> {
     body: Body,
+    /// How many bytes it may have: as many as its client says, or the most that are taken.
+    expected: usize,
     documented: PhantomData<T>,
 }
 
@@ -50,13 +53,15 @@ pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// How much of a body that is too large is read on and thrown away, because many clients listen for an answer only when
 /// they have sent everything.
 const MAX_DRAINED: usize = 2 * MAX_BYTES;
+/// How far the buffer of a body grows by itself, which has it in memory twice; then it gets all the room that it needs.
+const MAX_GROWN: usize = 128 * 1024;
 /// How long a body may take to arrive.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<T> Sent<T> {
     /// Reads the body.
     pub(super) async fn read(self) -> Result<Asked, Failure> {
-        let collected = timeout(PATIENCE, collect(self.body)).await;
+        let collected = timeout(PATIENCE, collect(self.body, self.expected)).await;
         let bytes = collected.map_err(|_| Failure::TooSlow)??;
         let wrong = |why: &dyn Display| {
             Failure::Wrong(format!(
@@ -70,7 +75,7 @@ impl<T> Sent<T> {
     }
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
+async fn collect(body: Body, expected: usize) -> Result<Vec<u8>, Failure> {
     let mut chunks = pin!(body.into_bytes_stream());
     let (mut bytes, mut read) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
@@ -78,6 +83,9 @@ async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
         let chunk = chunk.map_err(lost)?;
         read += chunk.len();
         if read <= MAX_BYTES {
+            if read > MAX_GROWN && bytes.capacity() < expected {
+                bytes.reserve_exact(expected - bytes.len());
+            }
             bytes.extend_from_slice(&chunk);
         } else if read > MAX_DRAINED {
             break;
@@ -164,12 +172,15 @@ impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
     }
 
     async fn from_request(
-        _: &'a Request,
+        request: &'a Request,
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> PoemResult<Self> {
+        let length = request.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         Ok(Self {
             body: body.take()?,
+            expected: length.map_or(MAX_BYTES, |length: usize| length.min(MAX_BYTES)),
             documented: PhantomData,
         })
     }
