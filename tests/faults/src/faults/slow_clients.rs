@@ -143,10 +143,11 @@ async fn stay(target: Target, connected: Arc<AtomicUsize>, habit: Habit) {
     }
 }
 
-/// Connects from an address of this machine that the rest does not use, so that there are ports for all.
+/// Connects from one of several addresses of this machine that the rest does not use, so that there are ports for all,
+/// and so many that the kernel finds a free one at once.
 async fn connect(target: Target) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0)))?;
+    socket.bind(SocketAddr::from(([127, 0, 0, fastrand::u8(2..34)], 0)))?;
     Ok(socket.connect(target.address()).await?)
 }
 
