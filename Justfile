@@ -93,11 +93,13 @@ load *args:
     cargo build --release --locked --bin discovery
     cargo run --quiet --release --locked -p discovery-bench --bin load -- {{ args }}
 
-# Break the store, the network, the clocks and the clients of the binary: all, or those that `just faults --list` names
+# Break the store, the network, the clocks and the clients of the binary: all, which takes hours, or those that
+# `just faults --list` names; `--ci` tries less of each
 faults *args: (_debian "faketime" "faketime") (_debian "strace" "strace")
     cargo build --release --locked --bin discovery
-    cargo build --locked --workspace --bin discovery-faults
-    DISCOVERY_BINARY=target/release/discovery target/debug/discovery-faults {{ args }}
+    cargo build {{ if args =~ '--ci' { "" } else { "--release" } }} --locked --workspace --bin discovery-faults
+    DISCOVERY_BINARY=target/release/discovery \
+        target/{{ if args =~ '--ci' { "debug" } else { "release" } }}/discovery-faults {{ args }}
 
 # Compare the instructions of the hot paths with those of another commit, or of the last on main; more than 5 % above fails
 bench-instructions base="": (_debian "valgrind" "valgrind") (_cargo-tool "gungraun-runner" "0.20.0")
