@@ -84,7 +84,9 @@ impl Writer {
             hosts.find(|host| host["ip_address"] == address)
         };
         let (kept, gone) = (find("10.0.0.1"), find("10.0.0.2"));
-        let turns = [self.acknowledged, self.sent];
+        // What was sent since the last acknowledged turn may have been stored or not: several turns, where the node was
+        // killed soon after a start.
+        let turns = self.acknowledged..=self.sent;
         let revision = kept.and_then(|host| host["revision"].as_str()?.parse().ok());
         let weight = kept.and_then(|host| host["tags"]["load_balancing_weight"].as_u64());
         let returned = gone.and_then(|host| host["revision"].as_str()?.parse().ok());
@@ -95,12 +97,14 @@ impl Writer {
             ),
             (
                 "a weight",
-                !weight.is_some_and(|weight| turns.map(|turn| turn % 100 + 1).contains(&weight)),
+                !weight.is_some_and(|weight| turns.clone().any(|turn| turn % 100 + 1 == weight)),
             ),
             // It is there only when the node ended between its registration and its deletion.
             (
                 "a deletion",
-                gone.is_some() && (returned != Some(self.sent) || self.sent == self.acknowledged),
+                gone.is_some()
+                    && !returned
+                        .is_some_and(|turn| turns.contains(&turn) && turn > self.acknowledged),
             ),
         ];
         let all_lost = found_lost.iter().filter(|(_, is_lost)| *is_lost);
