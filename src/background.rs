@@ -4,6 +4,7 @@ mod keep;
 mod observe;
 mod prove;
 mod sweep;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::saved_lists::SavedLists;
 use crate::server::Places;
+pub(crate) use trouble::Trouble;
 
 /// What the tasks work with.
 pub(crate) struct Work {

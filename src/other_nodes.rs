@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{ServiceName, StoreError};
+use discovery_domain::ServiceName;
 use discovery_dynamodb::{Announcer, Listener, News};
 use discovery_local::Cached;
 use discovery_xds::{Origin, Xds};
@@ -12,9 +12,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::{info, warn};
 
-use crate::background::every;
+use crate::background::{Trouble, every};
 
 /// The pause between two announcements, and between two looks at those of others.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -57,7 +56,7 @@ async fn keep_announcing(mut announcer: Announcer, mut changes: Receiver<Service
         loop {
             gather(&mut announcer, &mut changes);
             let outcome = announcer.announce().await;
-            trouble.note(outcome.as_ref().err());
+            trouble.note(&outcome);
             sleep(PAUSE).await;
             if outcome.is_ok() {
                 break;
@@ -84,7 +83,7 @@ async fn keep_listening(mut listener: Listener, cached: Cached, xds: Arc<Xds>) {
     loop {
         ticks.tick().await;
         let news = listener.news().await;
-        trouble.note(news.as_ref().err());
+        trouble.note(&news);
         if let Ok(news) = news {
             take_in(&news, &cached, &xds);
         }
@@ -99,28 +98,5 @@ fn take_in(news: &News, cached: &Cached, xds: &Xds) {
     for service in &news.services {
         cached.changed_elsewhere(service);
         xds.changed(service, Origin::Elsewhere);
-    }
-}
-
-/// Tells of a failure when it begins and when it ends.
-struct Trouble {
-    what: &'static str,
-    lasts: bool,
-}
-
-impl Trouble {
-    fn of(what: &'static str) -> Self {
-        Self { what, lasts: false }
-    }
-
-    fn note(&mut self, error: Option<&StoreError>) {
-        match error {
-            Some(error) if !self.lasts => {
-                warn!(error = error as &dyn std::error::Error, "{}", self.what);
-            }
-            None if self.lasts => info!("no longer: {}", self.what),
-            _ => {}
-        }
-        self.lasts = error.is_some();
     }
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_local::HeldBack;
-use tracing::warn;
 
-use super::every;
+use super::{Trouble, every};
 use crate::saved_lists::SavedLists;
 
 const PAUSE: Duration = Duration::from_secs(1);
@@ -14,16 +13,11 @@ const SAVE_PAUSE: Duration = Duration::from_mins(1);
 
 /// Stores heartbeats that have been held back for long enough.
 pub(super) async fn keep_storing(held_back: Arc<HeldBack>) {
-    let (mut ticks, mut failing) = (every(PAUSE), false);
+    let mut trouble = Trouble::of("heartbeats that were held back can't be stored");
+    let mut ticks = every(PAUSE);
     loop {
         ticks.tick().await;
-        let outcome = held_back.store_due().await;
-        if let Err(error) = &outcome
-            && !failing
-        {
-            warn!(%error, "heartbeats that were held back can't be stored");
-        }
-        failing = outcome.is_err();
+        trouble.note(&held_back.store_due().await);
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use discovery_domain::{Registry, Row};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry as Metrics;
-use tracing::{info, warn};
+use tracing::info;
 
-use super::every;
+use super::{Trouble, every};
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -44,26 +44,16 @@ impl SweepMetrics {
 
 /// Removes up to `rate` expired hosts a second.
 pub(super) async fn keep_sweeping(registry: Arc<Registry>, rate: usize, metrics: SweepMetrics) {
-    let (mut ticks, mut failing) = (every(PAUSE), false);
+    let mut trouble = Trouble::of("expired hosts can't be removed");
+    let mut ticks = every(PAUSE);
     loop {
         ticks.tick().await;
         let (swept, outcome) = registry.sweep(rate).await;
         metrics.sweeps.inc();
         metrics.hosts.inc_by(swept.len() as u64);
         swept.iter().for_each(tell);
-        match outcome {
-            Ok(()) => failing = false,
-            Err(error) => {
-                metrics.failures.inc();
-                if !failing {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "expired hosts can't be removed"
-                    );
-                }
-                failing = true;
-            }
-        }
+        metrics.failures.inc_by(u64::from(outcome.is_err()));
+        trouble.note(&outcome);
     }
 }
 
