@@ -122,10 +122,11 @@ impl LeaseClock {
         self.state().doubted = true;
     }
 
-    /// Whether the store has recorded something within the longest gap, and has not failed to since.
-    pub fn is_proven(&self) -> bool {
+    /// Whether the clock stands still after so much more time unless the store records something by then, or may do so
+    /// already, for the store has failed to.
+    pub fn stops_within(&self, time: Duration) -> bool {
         let doubted = self.state().doubted;
-        !doubted && self.since_proof() <= Self::LONGEST_GAP
+        doubted || self.since_proof() + time > Self::LONGEST_GAP
     }
 
     /// How long ago the store last recorded something.

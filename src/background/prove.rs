@@ -10,6 +10,8 @@ use tracing::{info, warn};
 use super::every;
 
 const PAUSE: Duration = Duration::from_secs(1);
+/// What the store gets to answer in before the lease clock stops.
+const ANSWER: Duration = Duration::from_secs(1);
 /// After how many looks the store records a proof even though writes prove it all the time, so that a restart finds
 /// out when the last one was (liveness rule 4).
 const LOOKS_BETWEEN_RECORDS: u32 = 60;
@@ -47,8 +49,8 @@ pub(super) async fn keep_proving(registry: Arc<Registry>, health: Arc<Health>, w
 impl Prover {
     fn is_due(&mut self) -> bool {
         self.looks += 1;
-        let proven = self.registry.lease().is_proven();
-        self.answers != Some(true) || !proven || self.looks >= LOOKS_BETWEEN_RECORDS
+        let stops = self.registry.lease().stops_within(PAUSE + ANSWER);
+        self.answers != Some(true) || stops || self.looks >= LOOKS_BETWEEN_RECORDS
     }
 
     async fn ask(&mut self) -> Result<(), StoreError> {

@@ -222,6 +222,22 @@ fn rule_4_what_is_proved_after_the_start_shortens_no_outage() {
 }
 
 #[test]
+fn rule_3_a_look_every_second_keeps_the_clock_running_where_nothing_is_written() {
+    let (clock, lease, _) = started();
+    let (answer, rest) = (Duration::from_millis(200), Duration::from_millis(800));
+    let start = lease.instant();
+    for _ in 0..600 {
+        let proves = lease.stops_within(Duration::from_secs(2));
+        clock.advance(answer);
+        if proves {
+            lease.prove();
+        }
+        clock.advance(rest);
+    }
+    assert_eq!(lease.instant().since(start), Duration::from_mins(10));
+}
+
+#[test]
 fn rule_4_a_row_older_than_seven_ttls_is_listed_by_no_guard() {
     let (_, lease, now) = started();
     let rows = (0..10)
