@@ -20,10 +20,13 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// What is taken from a client says what it said, in one form, and every reader can parse it.
+/// What is taken from a client says what it said, in one form, and every reader can parse it. Of two tags with one name
+/// the earlier is not kept, so it may hold what no reader could parse.
 fn sent(text: &str) {
     let Ok(tags) = Tags::parse(text) else { return };
-    assert_eq!(json(tags.as_str()), json(text));
+    if let Ok(said) = serde_json::from_str::<Value>(text) {
+        assert_eq!(json(tags.as_str()), said);
+    }
     assert_eq!(tags.shown(), tags.as_str());
     assert_eq!(Tags::parse(tags.as_str()).as_ref(), Ok(&tags));
     assert_eq!(Tags::from_stored(tags.as_str()), Some(tags));
