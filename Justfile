@@ -97,7 +97,7 @@ load *args:
 # `just faults --list` names; `--ci` tries less of each
 faults *args: (_debian "faketime" "faketime") (_debian "strace" "strace")
     cargo build --release --locked --bin discovery
-    cargo build {{ if args =~ '--ci' { "" } else { "--release" } }} --locked --workspace --bin discovery-faults
+    cargo build --locked {{ if args =~ '--ci' { "--workspace --bin discovery-faults" } else { "--release -p discovery-faults" } }}
     DISCOVERY_BINARY=target/release/discovery \
         target/{{ if args =~ '--ci' { "debug" } else { "release" } }}/discovery-faults {{ args }}
 

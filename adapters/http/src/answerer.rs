@@ -4,6 +4,7 @@ use std::mem::take;
 use std::sync::Arc;
 
 use discovery_domain::{ServiceName, ServiceRepoName, StoreError};
+use futures_util::future::BoxFuture;
 use poem::endpoint::BoxEndpoint;
 use poem::http::Uri;
 use poem::http::uri::PathAndQuery;
@@ -60,15 +61,14 @@ impl Backend {
         request: &mut Request,
     ) -> Response {
         match answerer {
-            // On the heap, as all but the lists, so that what answers those is small.
-            Answerer::Documented => Box::pin(self.documented(operation, request)).await,
+            Answerer::Documented => self.documented(operation, request).await,
             Answerer::ServiceList => match name(request, ServiceName::parse) {
                 Some(service) => listed(self.lists.of_service(request.headers(), service).await),
-                None => Box::pin(self.documented(operation, request)).await,
+                None => self.documented(operation, request).await,
             },
             Answerer::RepoList => match name(request, ServiceRepoName::parse) {
                 Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
-                None => Box::pin(self.documented(operation, request)).await,
+                None => self.documented(operation, request).await,
             },
             Answerer::Page(page) => Box::pin(page.response(request.headers())).await,
             Answerer::Scrape => {
@@ -78,16 +78,23 @@ impl Backend {
         }
     }
 
-    async fn documented(&self, operation: &Operation, request: &mut Request) -> Response {
-        let mut request = take(request);
-        request.set_method(operation.method.clone());
-        let id = RequestId::current().header();
-        request.headers_mut().insert(X_REQUEST_ID, id);
-        let path = Path::split(request.uri().path());
-        if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
-            rewrite(request.uri_mut(), path);
-        }
-        self.operations.call(request).await.unwrap_or_else(unworded)
+    /// On the heap, as all but the lists, so that what answers those is small.
+    fn documented<'a>(
+        &'a self,
+        operation: &'a Operation,
+        request: &'a mut Request,
+    ) -> BoxFuture<'a, Response> {
+        Box::pin(async move {
+            let mut request = take(request);
+            request.set_method(operation.method.clone());
+            let id = RequestId::current().header();
+            request.headers_mut().insert(X_REQUEST_ID, id);
+            let path = Path::split(request.uri().path());
+            if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
+                rewrite(request.uri_mut(), path);
+            }
+            self.operations.call(request).await.unwrap_or_else(unworded)
+        })
     }
 }
 

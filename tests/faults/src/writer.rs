@@ -87,6 +87,7 @@ impl Writer {
         // What was sent since the last acknowledged turn may have been stored or not: several turns, where the node was
         // killed soon after a start.
         let turns = self.acknowledged..=self.sent;
+        let unfinished = self.acknowledged + 1..=self.sent;
         let revision = kept.and_then(|host| host["revision"].as_str()?.parse().ok());
         let weight = kept.and_then(|host| host["tags"]["load_balancing_weight"].as_u64());
         let returned = gone.and_then(|host| host["revision"].as_str()?.parse().ok());
@@ -102,9 +103,7 @@ impl Writer {
             // It is there only when the node ended between its registration and its deletion.
             (
                 "a deletion",
-                gone.is_some()
-                    && !returned
-                        .is_some_and(|turn| turns.contains(&turn) && turn > self.acknowledged),
+                gone.is_some() && !returned.is_some_and(|turn| unfinished.contains(&turn)),
             ),
         ];
         let all_lost = found_lost.iter().filter(|(_, is_lost)| *is_lost);

@@ -82,6 +82,8 @@ async fn run(scale: Scale) -> Result<Outcome> {
     clients.join_all().await;
     let [done, again, failed] =
         [&calls.done, &calls.again, &calls.failed].map(|count| count.load(Relaxed));
+    let how = calls.first_failed.get();
+    let how = how.map_or(String::new(), |how| format!(" ({how})"));
     let mut outcome = Outcome::of(format!(
         "{a_second} calls/s over {CLIENTS} connections for {} s, a tenth of them heartbeats, on two nodes on one table; \
          {restarted} restarts by SIGTERM",
@@ -89,10 +91,7 @@ async fn run(scale: Scale) -> Result<Outcome> {
     ));
     outcome.hold(
         failed == 0 && done > 0,
-        match calls.first_failed.get() {
-            None => format!("{failed} of {} calls failed", done + failed),
-            Some(how) => format!("{failed} of {} calls failed ({how})", done + failed),
-        },
+        format!("{failed} of {} calls failed{how}", done + failed),
     );
     let longest = calls.longest_ms.load(Relaxed);
     outcome.measured.push(format!(

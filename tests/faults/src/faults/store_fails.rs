@@ -6,6 +6,7 @@ use discovery_bench::client::Connection;
 use discovery_bench::fleet::{Fleet, get, list_path};
 use discovery_bench::{Result, now};
 use discovery_testkit::proxy::{Fault as Broken, Proxy, Rule};
+use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 use crate::clock::{self, Clock};
@@ -21,35 +22,28 @@ use crate::store::Store;
 const MARK: &str = "0 failed reads of known services, lists identical, no read above 400 ms, p99 within 2x of normal \
                     once failing; /readyz stays 200; then 0 wrongful expiries, all current within one interval";
 
-pub(crate) const REFUSES: Fault = Fault {
-    name: "store-refuses",
-    mark: MARK,
-    run: |scale| Box::pin(run(scale, vec![Broken::Refuse.into()])),
-};
+pub(crate) const REFUSES: Fault = fault("store-refuses", |scale| {
+    Box::pin(run(scale, vec![Broken::Refuse.into()]))
+});
+pub(crate) const HANGS: Fault = fault("store-hangs", |scale| {
+    Box::pin(run(scale, vec![Broken::Hang.into()]))
+});
+pub(crate) const THROTTLES: Fault = fault("store-throttles", |scale| {
+    Box::pin(run(scale, vec![Broken::THROTTLE.into()]))
+});
+pub(crate) const ANSWERS_500: Fault = fault("store-answers-500", |scale| {
+    Box::pin(run(scale, vec![Broken::SERVER_ERROR.into()]))
+});
+pub(crate) const HALF: Fault = fault("store-half", |scale| Box::pin(run(scale, half_of_each())));
 
-pub(crate) const HANGS: Fault = Fault {
-    name: "store-hangs",
-    mark: MARK,
-    run: |scale| Box::pin(run(scale, vec![Broken::Hang.into()])),
-};
-
-pub(crate) const THROTTLES: Fault = Fault {
-    name: "store-throttles",
-    mark: MARK,
-    run: |scale| Box::pin(run(scale, vec![Broken::THROTTLE.into()])),
-};
-
-pub(crate) const ANSWERS_500: Fault = Fault {
-    name: "store-answers-500",
-    mark: MARK,
-    run: |scale| Box::pin(run(scale, vec![Broken::SERVER_ERROR.into()])),
-};
-
-pub(crate) const HALF: Fault = Fault {
-    name: "store-half",
-    mark: MARK,
-    run: |scale| Box::pin(run(scale, half_of_each())),
-};
+/// One way to fail; all are held to the same mark.
+const fn fault(name: &'static str, run: fn(Scale) -> BoxFuture<'static, Result<Outcome>>) -> Fault {
+    Fault {
+        name,
+        mark: MARK,
+        run,
+    }
+}
 
 /// What the clocks jump ahead during the outage: as long as DynamoDB was down in October 2025.
 const JUMP: Duration = Duration::from_hours(3);
