@@ -53,22 +53,28 @@ fn dead(fleet: &Fleet) -> impl Iterator<Item = u32> {
 }
 
 async fn old_table(scale: Scale) -> Result<Outcome> {
-    let hosts = scale.pick(1_000, 10_000);
+    let (hosts, ttl) = (
+        scale.pick(1_000, 10_000),
+        Duration::from_secs(scale.pick(20, 30)),
+    );
     let (store, fleet) = (Store::start().await?, fleet(hosts));
     put(&store, &fleet, dead(&fleet), MONTH).await;
     put(&store, &fleet, alive(&fleet), Duration::from_secs(5)).await;
     let proxy = store.proxy().await?;
-    let node = Launch::new(&[("HOST_TTL", "120")])?
+    let node = Launch::new(&[("HOST_TTL", &ttl.as_secs().to_string())])?
         .behind(&proxy)
         .start()
         .await?;
+    let herd = Herd::beating(&fleet, ttl / 4, node.target);
+    herd.silence(dead(&fleet), true);
     let mut outcome = Outcome::of(format!(
-        "{hosts} rows, all but {} dead for a month, at a first start",
-        SERVICES * ALIVE
+        "{hosts} rows, all but {} dead for a month, at a first start, HOST_TTL {} s",
+        SERVICES * ALIVE,
+        ttl.as_secs()
     ));
-    // From the first answer on, ready or not.
+    // From the first answer on, ready or not, and past the first sweep: rows are kept for a TTL from their first sight.
     let (began, mut looks) = (now(), Looks::default());
-    while began.elapsed() < Duration::from_secs(scale.pick(10, 60)) {
+    while began.elapsed() < ttl * 2 {
         looks.look(node.target, &fleet).await?;
     }
     looks.judge(&mut outcome);
