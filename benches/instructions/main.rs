@@ -19,7 +19,7 @@ use discovery_http::{
 };
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use in_process::{InProcess, now, registration, service};
-use poem::{Endpoint as _, EndpointExt as _, Request, Response};
+use poem::{Endpoint as _, Request, Response};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::runtime::{Builder, Runtime};
 
@@ -52,7 +52,7 @@ impl Serving {
             (),
         );
         let app = App::new(Parts {
-            operations: poem::Route::new().nest("/", operations).boxed(),
+            operations,
             contract: Contract::own(),
             lists,
             mounted: Vec::new(),

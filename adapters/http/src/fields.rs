@@ -8,6 +8,7 @@ use std::string::FromUtf8Error;
 use bytes::Bytes;
 use discovery_domain::InvalidValue;
 use futures_util::stream;
+use memchr::memchr;
 use multer::Multipart;
 use serde_json::value::RawValue;
 
@@ -66,14 +67,18 @@ impl Fields {
                  send application/json",
             ));
         }
-        let mut fields = Self::default();
-        let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
-        for (count, pair) in pairs.enumerate() {
-            let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-            let name = decoded(&pair[..end]).map_err(|e| not_utf8("the name of a field", &e))?;
-            let value = decoded(pair.get(end + 1..).unwrap_or_default());
-            let value = value.map_err(|e| not_utf8(&format!("field {name:?}"), &e))?;
+        let (mut fields, mut count, mut rest) = (Self::default(), 0, body);
+        while !rest.is_empty() {
+            let pair = cut(&mut rest, b'&');
+            if pair.is_empty() {
+                continue;
+            }
+            let mut value = pair;
+            let name = cut(&mut value, b'=');
+            let name = decoded(name).map_err(|e| not_utf8("the name of a field", &e))?;
+            let value = decoded(value).map_err(|e| not_utf8(&format!("field {name:?}"), &e))?;
             fields.add(count, name, value)?;
+            count += 1;
         }
         Ok(fields)
     }
@@ -180,26 +185,47 @@ fn wrong(wanted: &str, got: &RawValue) -> InvalidValue {
     InvalidValue::new(format!("must be {wanted}, got {got}{dots}"))
 }
 
+/// Cuts off what comes before the first such byte, and that byte; everything where there is none.
+fn cut<'a>(text: &mut &'a [u8], at: u8) -> &'a [u8] {
+    let end = memchr(at, text).unwrap_or(text.len());
+    let before = &text[..end];
+    *text = text.get(end + 1..).unwrap_or_default();
+    before
+}
+
 /// Decodes a part of a urlencoded form; a stray percent sign stands for itself.
 fn decoded(mut text: &[u8]) -> Result<String, FromUtf8Error> {
-    let mut bytes = Vec::with_capacity(text.len());
+    let (mut bytes, mut length) = (vec![0; text.len()], 0);
     while let [first, rest @ ..] = text {
         text = rest;
-        let byte = match first {
+        bytes[length] = match first {
             b'+' => b' ',
             b'%' => escaped(rest).inspect(|_| text = &rest[2..]).unwrap_or(b'%'),
             other => *other,
         };
-        bytes.push(byte);
+        length += 1;
     }
+    bytes.truncate(length);
     String::from_utf8(bytes)
 }
 
 /// The byte that two hexadecimal digits stand for.
 fn escaped(text: &[u8]) -> Option<u8> {
-    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-    u8::try_from(16 * digit(0)? + digit(1)?).ok()
+    let [high, low, ..] = text else { return None };
+    let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+    (high < 16 && low < 16).then(|| 16 * high + low)
 }
+
+/// What each byte is worth as a hexadecimal digit; 16 where it is none.
+static DIGITS: [u8; 256] = {
+    let (mut digits, mut worth) = ([16; 256], 0_u8);
+    while worth < 16 {
+        digits[b"0123456789abcdef"[worth as usize] as usize] = worth;
+        digits[b"0123456789ABCDEF"[worth as usize] as usize] = worth;
+        worth += 1;
+    }
+    digits
+};
 
 fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, BodyError> {
     std::str::from_utf8(bytes).map_err(|e| not_utf8(what, &e))

@@ -85,6 +85,10 @@ impl HostRepository for Bounded {
         self.inner.hosts_of(service, not_before).await
     }
 
+    fn hosts_at_hand(&self, service: &ServiceName, not_before: LeaseInstant) -> Option<Reading> {
+        self.inner.hosts_at_hand(service, not_before)
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

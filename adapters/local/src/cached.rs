@@ -118,8 +118,7 @@ impl Cached {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
         loop {
-            if let Some(reading) = entry.fresh(|read| self.0.is_fresh(read, not_before)) {
-                self.0.metrics.hits.inc();
+            if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
             }
             if let Some(reason) = self.0.outage.reason() {
@@ -136,6 +135,13 @@ impl Cached {
                 Err(error) => return entry.last_known().ok_or(error),
             }
         }
+    }
+
+    /// A list that is served without asking the store.
+    fn hit(&self, entry: &Entry, not_before: LeaseInstant) -> Option<Reading> {
+        let reading = entry.fresh(|read| self.0.is_fresh(read, not_before))?;
+        self.0.metrics.hits.inc();
+        Some(reading)
     }
 
     /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes.

@@ -131,6 +131,10 @@ impl HostRepository for InFileHostRepository {
         Ok(current(self.table.hosts_of(service)))
     }
 
+    fn hosts_at_hand(&self, service: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        Some(current(self.table.hosts_of(service)))
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

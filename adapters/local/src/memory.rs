@@ -53,6 +53,10 @@ impl HostRepository for InMemoryHostRepository {
         Ok(current(self.0.hosts_of(service)))
     }
 
+    fn hosts_at_hand(&self, service: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        Some(current(self.0.hosts_of(service)))
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

@@ -83,6 +83,10 @@ impl HostRepository for Metered {
         self.call(Operation::HostsOf, answer).await
     }
 
+    fn hosts_at_hand(&self, service: &ServiceName, not_before: LeaseInstant) -> Option<Reading> {
+        self.inner.hosts_at_hand(service, not_before)
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

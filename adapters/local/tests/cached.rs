@@ -267,9 +267,15 @@ async fn rule_16_what_another_node_has_changed_is_read_again_and_nothing_else() 
     let repo = hosts::repo("users-repo");
     let read_repo = || rig.cached.hosts_of_repo(&repo, LeaseInstant::DISTANT_PAST);
     read_repo().await.expect("it is read");
+    let at_hand = || {
+        rig.cached
+            .hosts_at_hand(&hosts::service("users"), LeaseInstant::DISTANT_PAST)
+    };
+    assert!(at_hand().is_some());
     let before = rig.faulty.lists();
     rig.store.pass(Duration::from_secs(1));
     rig.cached.changed_elsewhere(&hosts::service("users"));
+    assert!(at_hand().is_none());
     for _ in 0..2 {
         rig.read("users").await.expect("it is read");
         rig.read("other").await.expect("it is read");

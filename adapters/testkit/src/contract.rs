@@ -94,6 +94,13 @@ impl Store {
             .to_vec()
     }
 
+    /// Lists the rows of a service that the store has at hand, if it has.
+    pub fn at_hand(&self, service: &str) -> Option<Vec<Row>> {
+        let (service, past) = (hosts::service(service), LeaseInstant::DISTANT_PAST);
+        let reading = self.repository.hosts_at_hand(&service, past)?;
+        Some(reading.list.rows().to_vec())
+    }
+
     /// Lists the rows of a service repo, as cheaply as the store can.
     pub async fn rows_of_repo(&self, repo: &str) -> Vec<Row> {
         let (repo, past) = (hosts::repo(repo), LeaseInstant::DISTANT_PAST);

@@ -33,6 +33,11 @@ impl HostRepository for Cached {
         self.read(Key::Service(service.clone()), not_before).await
     }
 
+    fn hosts_at_hand(&self, service: &ServiceName, not_before: LeaseInstant) -> Option<Reading> {
+        let entry = self.0.lists.get(&Key::Service(service.clone()))?;
+        self.hit(&entry, not_before.max(entry.outdated_at()))
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

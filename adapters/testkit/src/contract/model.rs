@@ -158,6 +158,9 @@ impl Twin {
             of_service,
             expected(&|host| *host.key.service() == service(service_name))
         );
+        if let Some(at_hand) = self.store.at_hand(service_name) {
+            assert_eq!(hosts_in(&at_hand), of_service);
+        }
         let of_repo = hosts_in(&self.store.rows_of_repo(repo_name).await);
         let is_listed =
             |host: &Host| !repo_name.is_empty() && host.service_repo_name == repo(repo_name);
