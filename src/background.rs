@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use discovery_domain::{Registry, ServiceName};
 use discovery_http::Health;
-use discovery_local::HeldBack;
+use discovery_local::{Cached, HeldBack};
 use discovery_xds::{Origin, Xds};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::sync::broadcast::Receiver;
@@ -32,6 +32,7 @@ pub(crate) struct Work {
     /// Whether every service of the store is watched from the start; if not, those that are read or written.
     pub(crate) watches_all: bool,
     pub(crate) held_back: Option<Arc<HeldBack>>,
+    pub(crate) cached: Option<Cached>,
     pub(crate) saved_lists: Option<Arc<SavedLists>>,
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
         sweep_rate,
         watches_all,
         held_back,
+        cached,
         saved_lists,
     } = work;
     let mut tasks = JoinSet::new();
@@ -52,6 +54,10 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
     }
     if let Some(saved_lists) = saved_lists {
         tasks.spawn(keep::keep_saving(saved_lists));
+    }
+    if let Some(cached) = cached {
+        let health = Arc::clone(&health);
+        tasks.spawn(observe::keep_observing_reads(cached, health));
     }
     tasks.spawn(prove::keep_proving(
         Arc::clone(&registry),

@@ -122,6 +122,7 @@ fn work(
         sweep_rate: settings.sweep_rate,
         watches_all: settings.storage().0 != BackendStorage::DynamoDb,
         held_back: storage.held_back.clone(),
+        cached: storage.cached.clone(),
         saved_lists: storage.saved_lists.clone(),
     }
 }

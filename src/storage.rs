@@ -39,6 +39,8 @@ pub(crate) struct Storage {
     pub(crate) changes: broadcast::Sender<ServiceName>,
     /// Where some heartbeats are held back.
     pub(crate) held_back: Option<Arc<HeldBack>>,
+    /// Where lists are kept.
+    pub(crate) cached: Option<Cached>,
     /// Where lists are saved, in case the store is down at the next start.
     pub(crate) saved_lists: Option<Arc<SavedLists>>,
     /// Those that share the store.
@@ -68,18 +70,19 @@ impl Storage {
         if let Some(held_back) = &held_back {
             repository = Arc::clone(held_back) as Arc<_>;
         }
-        let (mut saved_lists, mut other_nodes) = (None, None);
+        let (mut cached, mut saved_lists, mut other_nodes) = (None, None, None);
         if between_nodes.is_some() || around.settings.cache_type == CacheType::Simple {
-            let cached = around.cached(repository);
+            let lists = around.cached(repository);
             if let Some((announcer, listener)) = between_nodes {
-                saved_lists = SavedLists::of(cached.clone(), around.settings);
+                saved_lists = SavedLists::of(lists.clone(), around.settings);
                 other_nodes = Some(OtherNodes {
                     announcer,
                     listener,
-                    cached: cached.clone(),
+                    cached: lists.clone(),
                 });
             }
-            repository = Arc::new(cached);
+            cached = Some(lists.clone());
+            repository = Arc::new(lists);
         }
         let changes = broadcast::Sender::new(CHANGES_HELD);
         Ok(Self {
@@ -87,6 +90,7 @@ impl Storage {
             repository: Arc::new(Notifying::new(repository, changes.clone())),
             changes,
             held_back,
+            cached,
             saved_lists,
             file,
         })

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{Registry, ServiceName};
+use discovery_http::Health;
+use discovery_local::Cached;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
 use tracing::{info, warn};
@@ -85,6 +87,16 @@ pub(super) async fn keep_observing(
             );
         }
         told = refused;
+    }
+}
+
+/// Shows how many lists are kept, and whether the store answers reads, which it may refuse while it takes writes.
+pub(super) async fn keep_observing_reads(cached: Cached, health: Arc<Health>) {
+    let mut ticks = every(PAUSE);
+    loop {
+        ticks.tick().await;
+        cached.observe();
+        health.reads(cached.outage().map(|error| error.to_string()));
     }
 }
 

@@ -104,7 +104,7 @@ impl DynamoDbHostRepository {
     }
 
     /// Makes sure that the table is there and of the right schema, and creates it if the settings say so; once that
-    /// is known, it is not asked again. The first [`HostRepository::prove`] calls this.
+    /// is known, it is not asked again. The first proof and the first scan wait for this.
     pub async fn check_table(&self) -> Result<(), StoreError> {
         let check = || self.table.ensure(self.create_table);
         self.checked.get_or_try_init(check).await.copied()
@@ -192,6 +192,7 @@ impl HostRepository for DynamoDbHostRepository {
     }
 
     async fn services(&self) -> Result<Vec<ServiceName>, StoreError> {
+        self.check_table().await?;
         self.scan_services().await
     }
 

@@ -23,6 +23,8 @@ struct State {
     stopping: bool,
     /// Why the store does not answer.
     failing: Option<String>,
+    /// Why it does not answer reads, which it may refuse by themselves.
+    failing_reads: Option<String>,
 }
 
 impl Health {
@@ -36,6 +38,11 @@ impl Health {
     /// Notes that the store does not answer, and why.
     pub fn store_fails(&self, reason: impl Into<String>) {
         self.state().failing = Some(reason.into());
+    }
+
+    /// Notes whether the store answers reads, or why it does not.
+    pub fn reads(&self, failing: Option<String>) {
+        self.state().failing_reads = failing;
     }
 
     /// Notes that lists were loaded, so that there is something to serve before the store answers.
@@ -61,7 +68,12 @@ impl Health {
 
     /// Why the store does not answer.
     fn failing(&self) -> Option<String> {
-        self.state().failing.clone()
+        let state = self.state();
+        state
+            .failing
+            .as_ref()
+            .or(state.failing_reads.as_ref())
+            .cloned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

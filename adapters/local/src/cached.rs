@@ -14,7 +14,7 @@ use discovery_domain::{
     Change, Clock, HostKey, HostRepository, LeaseClock, LeaseInstant, Reading, Row, ServiceName,
     ServiceRepoName, StoreError,
 };
-use mini_moka::sync::Cache;
+use mini_moka::sync::{Cache, ConcurrentCacheExt};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -89,9 +89,17 @@ impl Cached {
         }))
     }
 
-    /// Why the store is taken for failing, while it is.
-    pub fn outage(&self) -> Option<String> {
+    /// Why the store is taken for failing to answer reads, while it is.
+    pub fn outage(&self) -> Option<StoreError> {
         self.0.outage.reason()
+    }
+
+    /// Shows in the metrics how many lists are kept.
+    pub fn observe(&self) {
+        // What was put in or has gone since is counted only now.
+        self.0.lists.sync();
+        let lists = i64::try_from(self.0.lists.entry_count());
+        self.0.metrics.lists.set(lists.unwrap_or(i64::MAX));
     }
 
     /// Takes in that another node has changed a service: its list, and those of the repos whose hosts are on it, are
@@ -122,10 +130,7 @@ impl Cached {
                 return Ok(reading);
             }
             if let Some(reason) = self.0.outage.reason() {
-                return entry.last_known().ok_or(StoreError::Unavailable {
-                    what: reason,
-                    source: None,
-                });
+                return entry.last_known().ok_or(reason);
             }
             let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry), not_before));
             let began = flight.began;
@@ -156,12 +161,12 @@ impl Cached {
             landing.await
         } else {
             let Ok(ended) = timeout(Self::PATIENCE, landing).await else {
-                let what = "it did not answer a read within 300 ms";
-                self.fails(key, what);
-                return Err(StoreError::Unavailable {
-                    what: what.into(),
+                let overdue = StoreError::Unavailable {
+                    what: "it did not answer a read within 300 ms".into(),
                     source: None,
-                });
+                };
+                self.fails(key, &overdue);
+                return Err(overdue);
             };
             ended
         };
@@ -180,7 +185,7 @@ impl Cached {
                 Err(error) => {
                     entry.failed();
                     if matches!(error, StoreError::Unavailable { .. }) {
-                        cached.fails(&key, &error.to_string());
+                        cached.fails(&key, error);
                     }
                 }
             }
@@ -190,10 +195,10 @@ impl Cached {
     }
 
     /// Has reads not wait for the store any more, until the probe gets an answer.
-    fn fails(&self, key: &Key, reason: &str) {
-        if self.0.outage.begins(reason) {
+    fn fails(&self, key: &Key, error: &StoreError) {
+        if self.0.outage.begins(error) {
             warn!(
-                reason,
+                error = error as &dyn std::error::Error,
                 "the store fails to answer reads: the last known lists are served"
             );
             tokio::spawn(self.clone().probe(key.clone()));
@@ -270,9 +275,6 @@ impl Shared {
             },
         );
         self.lists.insert(key.clone(), Arc::clone(entry));
-        self.metrics
-            .lists
-            .set(i64::try_from(self.lists.entry_count()).unwrap_or(i64::MAX));
         Ok(())
     }
 

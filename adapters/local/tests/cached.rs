@@ -6,6 +6,8 @@ use std::time::Duration;
 use discovery_domain::{HostRepository, LeaseClock, LeaseInstant, Reading, StoreError};
 use discovery_local::{CacheMetrics, CacheSettings, Cached, InMemoryHostRepository};
 use discovery_testkit::{Fault, Faulty, ManualClock, Store, hosts, storage_contract};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -16,6 +18,10 @@ struct Rig {
 }
 
 fn rig(ttl: Duration) -> Rig {
+    rig_counting(ttl, CacheMetrics::default())
+}
+
+fn rig_counting(ttl: Duration, metrics: CacheMetrics) -> Rig {
     let clock = ManualClock::new();
     let lease = Arc::new(LeaseClock::new(clock.clone()));
     let faulty = Faulty::new(Arc::new(InMemoryHostRepository::new()));
@@ -28,7 +34,7 @@ fn rig(ttl: Duration) -> Rig {
         settings,
         lease.clone(),
         clock.clone(),
-        CacheMetrics::default(),
+        metrics,
     );
     Rig {
         store: Store::new(Arc::new(cached.clone()), lease, clock),
@@ -194,11 +200,34 @@ async fn while_the_store_fails_the_last_known_list_is_served_with_its_age() {
 async fn while_the_store_fails_a_service_never_read_is_unavailable_and_not_empty() {
     let rig = rig(TTL);
     rig.faulty.set(Fault::Refuse);
-    let answer = rig.read("users").await;
-    assert!(
-        matches!(answer, Err(StoreError::Unavailable { .. })),
-        "{answer:?}"
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        let answer = rig.read("users").await;
+        let Err(unavailable @ StoreError::Unavailable { .. }) = answer else {
+            panic!("{answer:?}");
+        };
+        said.push(unavailable.to_string());
+    }
+    assert_eq!(
+        said[0], said[1],
+        "the first finds it out, the second is told"
     );
+}
+
+#[tokio::test]
+async fn the_lists_that_are_kept_are_counted() {
+    let mut metrics = Registry::default();
+    let rig = rig_counting(TTL, CacheMetrics::registered(&mut metrics));
+    for service in ["users", "orders", "users"] {
+        rig.read(service).await.expect("the store answers");
+    }
+    rig.cached.observe();
+    let mut shown = String::new();
+    encode(&mut shown, &metrics).expect("a string takes whatever is written");
+    for line in ["lists 2", "hits_total 1", "loads_total 2"] {
+        let line = format!("discovery_cache_{line}\n");
+        assert!(shown.contains(&line), "{shown}");
+    }
 }
 
 #[tokio::test]

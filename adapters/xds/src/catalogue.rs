@@ -54,6 +54,11 @@ impl Catalogue {
         self.services.contains_key(service)
     }
 
+    /// Whether it has that service and has not found it missing since.
+    pub(crate) fn finds(&self, service: &ServiceName) -> bool {
+        matches!(self.services.get(service), Some(None))
+    }
+
     /// Every service; None as long as some may be unknown.
     pub(crate) fn services(&self) -> Option<impl ExactSizeIterator<Item = &ServiceName>> {
         self.complete.then(|| self.services.keys())
@@ -125,7 +130,12 @@ mod tests {
     fn a_service_that_came_back_meanwhile_starts_anew() {
         let (mut catalogue, start) = scanned(&["users"]);
         catalogue.scanned(&[], start + HOUR, DAY);
+        assert!(
+            !catalogue.finds(&service("users")),
+            "or nobody would meet it"
+        );
         assert!(!catalogue.meets(&service("users")));
+        assert!(catalogue.finds(&service("users")));
         assert!(!catalogue.scanned(&[], start + DAY, DAY));
         assert!(!catalogue.scanned(&[], start + DAY + HOUR, DAY));
         assert!(!catalogue.scanned(&services(&["users"]), start + DAY + HOUR, DAY));

@@ -21,7 +21,7 @@ pub(crate) struct Census {
     resources: Arc<Resources>,
     feed: Arc<Feed>,
     catalogue: Mutex<Catalogue>,
-    /// Services that have changed and are not in the catalogue.
+    /// Services that have changed and are not in the catalogue, or missing from the store as far as it knows.
     strangers: Mutex<BTreeSet<ServiceName>>,
     stranger_came: Notify,
     missed: Notify,
@@ -67,7 +67,7 @@ impl Census {
 
     /// Takes in that a service has changed: it may be a new one.
     pub(crate) fn changed(&self, service: &ServiceName) {
-        if !self.catalogue().has(service) {
+        if !self.catalogue().finds(service) {
             self.strangers().insert(service.clone());
             self.stranger_came.notify_one();
         }

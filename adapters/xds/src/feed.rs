@@ -129,7 +129,8 @@ impl Feed {
         match self.answer(service, not_before).await {
             Ok(answer) => {
                 let resource = self.snapshots.show(service, &answer.listing);
-                if self.resources.publish(interest, &resource) {
+                let is_stale = answer.stale.is_some();
+                if self.resources.publish(interest, &resource, is_stale) {
                     debug!(%service, version = %resource.version(), "endpoints changed");
                 }
                 self.holds_for(&answer)

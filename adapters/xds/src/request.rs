@@ -10,6 +10,12 @@ pub(crate) struct Node {
     pub(crate) id: String,
 }
 
+/// As much of a node's id as goes into a log.
+pub(crate) fn shortened(id: &str) -> String {
+    const LONGEST: usize = 128;
+    id.chars().take(LONGEST).collect()
+}
+
 /// Why a response was rejected.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ErrorDetail {

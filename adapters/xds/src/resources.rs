@@ -37,6 +37,8 @@ struct State {
 struct Watched {
     /// None until it is read for the first time.
     current: Option<Arc<Resource>>,
+    /// Whether the store could not be asked and this is what it said before.
+    is_stale: bool,
     /// None for a name that no service can have.
     interest: Option<Arc<Interest>>,
     mailboxes: BTreeMap<u64, Arc<Mailbox>>,
@@ -145,12 +147,18 @@ impl Resources {
     }
 
     /// Takes what was read of a service and tells everyone who watches it, if it is new; tells whether it is.
-    pub(crate) fn publish(&self, interest: &Arc<Interest>, resource: &Arc<Resource>) -> bool {
+    pub(crate) fn publish(
+        &self,
+        interest: &Arc<Interest>,
+        resource: &Arc<Resource>,
+        is_stale: bool,
+    ) -> bool {
         let mut state = self.state();
         let watched = state.services.get_mut(resource.name());
         let Some(watched) = watched.filter(|watched| watched.is_for(interest)) else {
             return false;
         };
+        watched.is_stale = is_stale;
         let current = watched.current.as_ref();
         if current.is_some_and(|current| current.version() == resource.version()) {
             return false;
@@ -160,6 +168,14 @@ impl Resources {
             mailbox.post(|news| news.name(resource.name()));
         }
         true
+    }
+
+    /// Those of these services of which only what was last read can be told.
+    pub(crate) fn stale_of<'a>(&self, told: &'a [Arc<Resource>]) -> Vec<&'a Arc<str>> {
+        let state = self.state();
+        let names = told.iter().map(|resource| resource.name());
+        let is_stale = |name: &&Arc<str>| state.services.get(&***name).is_some_and(|s| s.is_stale);
+        names.filter(is_stale).collect()
     }
 
     /// Takes the whole catalogue and tells everyone, if it is new.
@@ -242,6 +258,7 @@ impl Watched {
             current: service
                 .is_none()
                 .then(|| Arc::new(no_endpoints(Arc::clone(name)))),
+            is_stale: false,
             interest: service.map(|service| Arc::new(Interest::new(service))),
             mailboxes: BTreeMap::new(),
         }

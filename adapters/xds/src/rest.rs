@@ -4,10 +4,12 @@ mod answered;
 mod documented;
 mod error;
 mod names;
+mod node;
 mod reply;
 mod request;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use discovery_domain::ServiceName;
@@ -73,7 +75,7 @@ impl Polls {
         request: &Request,
         body: Sent<DiscoveryRequest>,
     ) -> Result<Discovered<EndpointDiscovery>, Refused> {
-        let found = self.answer(Kind::Endpoints, body).await;
+        let found = self.answer(Kind::Endpoints, request, body).await;
         found
             .map(Discovered::from)
             .map_err(|failure| failure.refusing(request))
@@ -95,7 +97,7 @@ impl Polls {
         request: &Request,
         body: Sent<DiscoveryRequest>,
     ) -> Result<Discovered<ClusterDiscovery>, Refused> {
-        let found = self.answer(Kind::Clusters, body).await;
+        let found = self.answer(Kind::Clusters, request, body).await;
         found
             .map(Discovered::from)
             .map_err(|failure| failure.refusing(request))
@@ -149,26 +151,37 @@ impl Endpoint for ByPath {
 }
 
 impl Polls {
-    async fn answer<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
-        let outcome = self.find(kind, body).await;
+    async fn answer<T>(
+        &self,
+        kind: Kind,
+        request: &Request,
+        body: Sent<T>,
+    ) -> Result<Found, Failure> {
+        let outcome = self.find(kind, request, body).await;
         let status = outcome.as_ref().map_or_else(Failure::status, Found::status);
         let labels = PollLabels::new(kind, status.as_u16());
         self.metrics.polls.get_or_create(&labels).inc();
         outcome
     }
 
-    async fn find<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
+    async fn find<T>(
+        &self,
+        kind: Kind,
+        request: &Request,
+        body: Sent<T>,
+    ) -> Result<Found, Failure> {
         let asked = body.read().await?.checked(kind)?;
         let found = match kind {
             Kind::Endpoints => self.endpoints_of(&asked).await?,
             Kind::Clusters | Kind::Listeners => self.clusters_of(&asked)?,
         };
-        self.note(kind, &asked, found.version());
+        self.note(kind, request, &asked, found.version());
         Ok(found.unless(asked.version()))
     }
 
-    fn note(&self, kind: Kind, asked: &Asked, version: Version) {
-        let rejections = self.answered.note(kind, asked, version);
+    fn note(&self, kind: Kind, request: &Request, asked: &Asked, version: Version) {
+        let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let rejections = self.answered.note(kind, peer, asked, version);
         if rejections > 0 {
             self.metrics.rejections.get_or_create(&kind.into()).inc();
         }
@@ -203,16 +216,29 @@ impl Polls {
 
     fn clusters_of(&self, asked: &Asked) -> Result<Found, Failure> {
         let resources = self.feed.resources();
-        if asked.wants_all() {
-            let list = resources.list(Kind::Clusters, EdsSource::Rest);
-            return list.map(|list| Found::all(&list)).ok_or(Failure::NotReady);
-        }
-        let named = asked.names().filter_map(|name| {
+        let list = resources.list(Kind::Clusters, EdsSource::Rest);
+        let list = list.ok_or(Failure::NotReady)?;
+        let named = asked.services().filter_map(|name| {
             match resources.lookup(Kind::Clusters, EdsSource::Rest, name) {
                 Lookup::Found(cluster) => Some(cluster),
                 Lookup::Absent | Lookup::Unread => None,
             }
         });
-        Ok(Found::some(Kind::Clusters, &named.collect::<Vec<_>>()))
+        let named: Vec<_> = named.collect();
+        if !asked.wants_all() {
+            return match &*named {
+                [] => Err(Failure::Wrong(
+                    "resource_names must name services, and none of these can be one".to_owned(),
+                )),
+                some => Ok(Found::some(Kind::Clusters, some)),
+            };
+        }
+        let mut unlisted = named;
+        unlisted.retain(|cluster| list.get(cluster.name()).is_none());
+        if unlisted.is_empty() {
+            return Ok(Found::all(&list));
+        }
+        unlisted.extend_from_slice(list.resources());
+        Ok(Found::some(Kind::Clusters, &unlisted))
     }
 }

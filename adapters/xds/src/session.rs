@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::cluster::EdsSource;
 use crate::kind::Kind;
-use crate::request::{ErrorDetail, Node};
+use crate::request::{ErrorDetail, Node, shortened};
 use crate::resource::Resource;
 use crate::resources::{List, Lookup, News, Resources};
 use crate::version::Version;
@@ -166,7 +166,7 @@ impl<S: Subscription> Session<S> {
     /// Takes a request. The services to watch must be watched before the next response is made.
     pub(crate) fn hear(&mut self, request: &S::Request) -> Result<Heard, Refusal> {
         if let Some(node) = request.node().filter(|_| self.node.is_none()) {
-            self.node = Some(shortened(&node.id));
+            self.node = Some(shortened(&node.id).into());
         }
         let Some(kind) = self.kind_of(request.type_url())? else {
             return Ok(Heard {
@@ -268,12 +268,6 @@ impl View<'_> {
     pub(crate) fn list(&self) -> Option<Arc<List>> {
         self.resources.list(self.kind, self.source)
     }
-}
-
-/// As much of a node's id as goes into a log.
-fn shortened(id: &str) -> Arc<str> {
-    const LONGEST: usize = 128;
-    id.chars().take(LONGEST).collect::<String>().into()
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use discovery_domain::StoreError;
+
 /// A switch that one failed read throws and one successful read throws back.
 #[derive(Default)]
 pub(super) struct Outage {
     failing: AtomicBool,
-    reason: Mutex<String>,
+    reason: Mutex<Option<StoreError>>,
 }
 
 impl Outage {
@@ -17,18 +19,14 @@ impl Outage {
     }
 
     /// Why the store is taken for failing, while it is.
-    pub(super) fn reason(&self) -> Option<String> {
-        self.is_on().then(|| {
-            self.reason
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
+    pub(super) fn reason(&self) -> Option<StoreError> {
+        let reason = || self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_on().then(|| reason().clone()).flatten()
     }
 
     /// Notes a failed or overdue read; tells whether that is news.
-    pub(super) fn begins(&self, reason: &str) -> bool {
-        reason.clone_into(&mut self.reason.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn begins(&self, reason: &StoreError) -> bool {
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
         !self.failing.swap(true, Ordering::Relaxed)
     }
 

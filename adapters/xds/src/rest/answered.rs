@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::request::Asked;
@@ -29,11 +30,21 @@ impl Answered {
     /// Beyond that everything is forgotten, which only delays what is noticed.
     const MOST: usize = 100_000;
 
-    /// Notes a poll and the version that answers it; tells how often the same node was told that version before, asked
-    /// again and did not have it.
-    pub(super) fn note(&self, kind: Kind, asked: &Asked, told: Version) -> u32 {
+    /// Notes a poll from an address and the version that answers it; tells how often the same node was told that
+    /// version before, asked again and did not have it. Of polls that do not say who asks nobody can tell which follow
+    /// one another, and nodes that say the same may be at several addresses.
+    pub(super) fn note(
+        &self,
+        kind: Kind,
+        peer: Option<IpAddr>,
+        asked: &Asked,
+        told: Version,
+    ) -> u32 {
+        if asked.node().is_empty() {
+            return 0;
+        }
         let names: Vec<&str> = asked.names().collect();
-        let who = self.hasher.hash_one((kind, asked.node(), names));
+        let who = self.hasher.hash_one((kind, peer, asked.node(), names));
         let had = asked.version();
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if polls.len() >= Self::MOST {

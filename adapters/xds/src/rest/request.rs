@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::error::Failure;
 use super::names::Names;
+use super::node::NodeName;
 use crate::kind::Kind;
 use crate::version::Version;
 
@@ -35,17 +36,11 @@ pub(super) struct Asked {
     #[serde(default, alias = "versionInfo")]
     version_info: Option<String>,
     #[serde(default)]
-    node: Option<Node>,
+    node: Option<NodeName>,
     #[serde(default, alias = "resourceNames")]
     resource_names: Option<Names>,
     #[serde(default, alias = "typeUrl")]
     type_url: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Node {
-    #[serde(default)]
-    id: Option<String>,
 }
 
 /// The largest body, in bytes; an Envoy's has some 77 KB.
@@ -138,15 +133,19 @@ impl Asked {
         names.filter(move |name| seen.insert(*name))
     }
 
+    /// The names that stand for one service each.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| *name != Self::ALL)
+    }
+
     /// The version that the client has.
     pub(super) fn version(&self) -> Option<Version> {
         self.version_info.as_deref().and_then(Version::parse)
     }
 
-    /// Who asks.
+    /// Who asks, as far as logs show it.
     pub(super) fn node(&self) -> &str {
-        let node = self.node.as_ref();
-        node.and_then(|node| node.id.as_deref()).unwrap_or_default()
+        self.node.as_ref().map_or("", NodeName::as_str)
     }
 }
 

@@ -15,6 +15,7 @@ use super::Shared;
 use super::encode::{self, Pieces};
 use super::messages::Messages;
 use super::status::{Code, Status};
+use crate::kind::Kind;
 use crate::resources::Mailbox;
 use crate::session::{Delta, Heard, Refusal, Response, Session, Sotw, Subscription, Verdict};
 
@@ -168,6 +169,12 @@ impl<S: Protocol> Conversation<S> {
             removed = response.removed.len(),
             "told"
         );
+        if kind == Kind::Endpoints {
+            for service in self.shared.feed.resources().stale_of(&response.resources) {
+                let node = self.session.node();
+                debug!(node, %service, "told what was last read");
+            }
+        }
     }
 
     fn ends(&self, status: &Status) -> poem::http::HeaderMap {

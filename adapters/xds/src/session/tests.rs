@@ -110,7 +110,8 @@ impl<S: Subscription> Stream<S> {
         let interest = self.resources.interest(&service(name));
         let snapshot = Snapshot::fresh(name, listing(hosts));
         let interest = interest.expect("somebody wants to know");
-        self.resources.publish(&interest, snapshot.resource());
+        self.resources
+            .publish(&interest, snapshot.resource(), false);
     }
 
     /// Makes the catalogue known.

@@ -229,6 +229,33 @@ async fn every_service_has_a_cluster_and_a_new_one_at_once() {
     );
     let named = clusters(json!({"resource_names": ["people", "users", "no\u{1}name"]})).await;
     assert_eq!(names(&named, "name"), ["people", "users"]);
+    let more = clusters(json!({"resource_names": ["*", "people", "users"]})).await;
+    assert_eq!(names(&more, "name"), ["people", "orders", "users"]);
+    for names in [json!([""]), json!(["no\u{1}name"])] {
+        let none = poll(&node, CLUSTERS, &json!({ "resource_names": names })).await;
+        assert_eq!(
+            none.status(),
+            StatusCode::BAD_REQUEST,
+            "and not an empty list"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_cluster_is_told_before_the_store_has_named_its_services() {
+    let node = Node::start_with(Start {
+        fault: Fault::Refuse,
+        ..Start::default()
+    })
+    .await;
+    for ask in [
+        json!({}),
+        json!({"resource_names": ["users"]}),
+        json!({"resource_names": [""]}),
+    ] {
+        let answer = poll(&node, CLUSTERS, &ask).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{ask}");
+    }
 }
 
 #[tokio::test]
@@ -239,6 +266,11 @@ async fn what_is_wrong_with_a_request_is_said() {
         (ENDPOINTS, "", "discovery request"),
         (ENDPOINTS, "[]", "discovery request"),
         (ENDPOINTS, "{\"resource_names\": [1]}", "expected a string"),
+        (
+            ENDPOINTS,
+            "{\"node\": [\"x\"], \"resource_names\": [\"x\"]}",
+            "expected an object",
+        ),
         (ENDPOINTS, "{}", "must name the services"),
         (
             ENDPOINTS,
@@ -295,6 +327,10 @@ async fn a_client_that_asks_on_with_an_old_version_is_counted_as_having_rejected
         json!({"node": {"id": "other"}, "resource_names": ["users"], "version_info": first});
     poll(&node, ENDPOINTS, &other).await;
     assert_eq!(rejections(), 2, "another node asks for the first time");
+    for _ in 0..3 {
+        poll(&node, ENDPOINTS, &json!({"resource_names": ["users"]})).await;
+    }
+    assert_eq!(rejections(), 2, "nobody knows who asked before");
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ fn a_change_of_one_host_in_a_thousand_is_encoded_once_for_a_thousand_streams_and
     let read = |second, weight| {
         let resource = snapshots.show(&service("users"), &listing_at(second, hosts(weight)));
         let interest = first.resources.interest(&service("users")).unwrap();
-        first.resources.publish(&interest, &resource)
+        first.resources.publish(&interest, &resource, false)
     };
     for (second, weight) in [(0, 1), (1, 2)] {
         assert!(read(second, weight));

@@ -1,0 +1,62 @@
+//! A store that refuses reads and takes writes: the node says so, serves what it knows, and says when it is over.
+
+mod support;
+
+use discovery_testkit::emulator::Emulator;
+use discovery_testkit::proxy::{Fault, Proxy};
+use serde_json::Value;
+use support::{Node, wait_until};
+
+const FORM: &str =
+    "ip=10.0.0.1&port=80&revision=a&tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_can_write_and_not_read_is_degraded_and_not_well() {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.url()).await;
+    let seen = tokio::task::spawn_blocking(move || {
+        let node = started(proxy.url());
+        let answer = node.post("/v1/registration/known", FORM);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(node.call("GET", "/v1/registration/known").status, 200);
+        proxy.set_fault(Fault::SERVER_ERROR.on("Query"));
+        let unread = node.call("GET", "/v1/registration/never-read");
+        assert_eq!(unread.status, 503);
+        let wrong = unread.text().matches("the store is unavailable").count();
+        assert_eq!(wrong, 1, "{}", unread.text());
+        let failing = wait_until("it says so", || report(&node, "degraded"));
+        assert_eq!(failing["store"], "failing");
+        let reason = failing["reason"].as_str().expect("a reason");
+        assert!(reason.contains("Query"), "{reason}");
+        proxy.heal();
+        let well = wait_until("it is over", || report(&node, "ready"));
+        assert_eq!(well["store"], "ok");
+        node
+    });
+    let node = seen.await.expect("nothing is amiss");
+    let early = ["services can't be looked for", "the store fails\""];
+    let log = node.log();
+    let alarm = log
+        .iter()
+        .find(|line| early.iter().any(|early| line.contains(early)));
+    assert_eq!(alarm, None, "a table that is being made is no failure");
+}
+
+/// A node that makes its table.
+fn started(url: &str) -> Node {
+    let node = Node::start(&[
+        ("BACKEND_STORAGE", "DynamoDB"),
+        ("DYNAMODB_TABLE_HOSTS", "hosts"),
+        ("DYNAMODB_URL", url),
+        ("DYNAMODB_CREATE_TABLES_IN_APP", "true"),
+        ("CACHE_TYPE", "null"),
+    ]);
+    wait_until("the node is ready", || report(&node, "ready"));
+    node
+}
+
+/// What the node says of itself, if that is its status.
+fn report(node: &Node, status: &str) -> Option<Value> {
+    let report: Value = serde_json::from_str(node.call("GET", "/readyz").text()).ok()?;
+    (report["status"] == status).then_some(report)
+}
