@@ -41,5 +41,6 @@ pub use sweep::Release;
 pub use tags::{AZ, CANARY, INSTANCE_ID, LOAD_BALANCING_WEIGHT, REGION, Tags};
 pub use values::{
     HostAddress, InvalidValue, LoadBalancingWeight, Port, Revision, ServiceName, ServiceRepoName,
+    shown,
 };
 pub use watch::Known;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::canonical::{self, Member};
 use crate::plain::is_plain;
-use crate::values::{InvalidValue, LoadBalancingWeight};
+use crate::values::{InvalidValue, LoadBalancingWeight, shown};
 
 /// The zone a host runs in.
 pub const AZ: &str = "az";
@@ -49,21 +49,20 @@ impl Tags {
             let (text, shown) = (text.into(), None);
             return Ok(Self { text, shown });
         }
-        let members =
-            members(text).map_err(|e| InvalidValue::new(format!("must be a JSON object: {e}")))?;
+        let members = members(text).map_err(|error| no_object(text, &error))?;
         let mut canonical = Vec::with_capacity(members.len());
+        let mut wrong = Vec::new();
         for (key, value) in &members {
-            check_documented(key, value.get())?;
-            let value = canonical::value(value, Self::MAX_DEPTH)
-                .map_err(|e| InvalidValue::new(format!("{e} in the tag {key:?}")))?;
-            canonical.push((key.as_str(), value));
-        }
-        for required in REQUIRED {
-            if !canonical.iter().any(|(key, _)| *key == required) {
-                return Err(InvalidValue::new(format!(
-                    "must have a string as the tag {required:?}"
-                )));
+            match sound_value(key, value) {
+                Ok(value) => canonical.push((key.as_str(), value)),
+                Err(why) => wrong.push(why),
             }
+        }
+        let is_there = |required: &str| members.iter().any(|(key, _)| key == required);
+        let missing = REQUIRED.iter().filter(|required| !is_there(required));
+        wrong.extend(missing.map(|required| format!("must have a string as the tag {required:?}")));
+        if !wrong.is_empty() {
+            return Err(all_of(&wrong));
         }
         let tags = Self::sound(&canonical);
         within_limits(canonical.len(), tags.text.len())?;
@@ -247,7 +246,33 @@ fn is_plain_and_complete(text: &str) -> bool {
     text.len() <= Tags::MAX_BYTES && is_plain(text, fits) && required.get() == REQUIRED.len()
 }
 
-fn check_documented(key: &str, json: &str) -> Result<(), InvalidValue> {
+/// Says that a text is no object; what is wrong with its syntax, too, but not all of a value of another type.
+fn no_object(text: &str, error: &serde_json::Error) -> InvalidValue {
+    let (got, why) = (shown(text), format!(": {error}"));
+    let why = if error.is_data() { "" } else { &why };
+    InvalidValue::new(format!(
+        "must be a JSON object like {{\"az\": \"a\", \"region\": \"b\", \"instance_id\": \"c\"}}, got {got}{why}"
+    ))
+}
+
+/// Everything that is wrong, or enough of it to begin with.
+fn all_of(wrong: &[String]) -> InvalidValue {
+    const TOLD: usize = 8;
+    let told = wrong[..wrong.len().min(TOLD)].join("; ");
+    InvalidValue::new(match wrong.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more are wrong"),
+    })
+}
+
+/// The canonical value of a tag, or what is wrong with it.
+fn sound_value(key: &str, value: &RawValue) -> Result<String, String> {
+    check_documented(key, value.get())?;
+    canonical::value(value, Tags::MAX_DEPTH)
+        .map_err(|why| format!("{why} in the tag {}", shown(key)))
+}
+
+fn check_documented(key: &str, json: &str) -> Result<(), String> {
     if fits_documented(key, json) {
         return Ok(());
     }
@@ -258,9 +283,7 @@ fn check_documented(key: &str, json: &str) -> Result<(), InvalidValue> {
         _ => "a string".to_owned(),
     };
     let got: String = json.chars().take(64).collect();
-    Err(InvalidValue::new(format!(
-        "must have {wanted} as the tag {key:?}, got {got}"
-    )))
+    Err(format!("must have {wanted} as the tag {key:?}, got {got}"))
 }
 
 /// Whether a tag is of the type and range that it is documented with, if it is.

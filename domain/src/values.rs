@@ -18,7 +18,7 @@ impl InvalidValue {
 }
 
 /// Shows a refused value in a message: quoted, escaped and cut to a readable length.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 64;
     let cut: String = text.chars().take(LONGEST).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };

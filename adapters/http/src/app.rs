@@ -24,7 +24,7 @@ use crate::lists::Lists;
 use crate::metrics::{HttpMetrics, Meter};
 use crate::observe::Observer;
 use crate::operation::{Operation, Path};
-use crate::refusal::{elsewise, no_room, nothing_at, refusal, too_long};
+use crate::refusal::{elsewise, no_room, nothing_at, refusal, too_long, unreadable};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::room::{Held, Room};
 use crate::routes::{Found, Routes, documented};
@@ -175,10 +175,7 @@ impl App {
             }
             Asked::Routed(Found::Elsewise(_, allowed)) => elsewise(request.method(), &allowed),
             Asked::Routed(Found::Nothing) => nothing_at(request.uri().path()),
-            Asked::Routed(Found::Unreadable) => refusal(
-                StatusCode::BAD_REQUEST,
-                "the path must be UTF-8 when decoded",
-            ),
+            Asked::Routed(Found::Unreadable) => unreadable(request.uri().path()),
         }
     }
 }

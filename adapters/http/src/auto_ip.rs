@@ -54,6 +54,9 @@ impl AutoIp {
         {
             return Ok(address);
         }
+        if self.ranges.is_empty() {
+            return Err(InvalidValue::new("is off at this node: send the field ip"));
+        }
         let ranges: Vec<String> = self.ranges.iter().map(ToString::to_string).collect();
         let ranges = ranges.join(", ");
         Err(InvalidValue::new(format!(

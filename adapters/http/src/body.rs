@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::time::Duration;
 
+use discovery_domain::shown;
 use futures_util::StreamExt;
-use poem::http::header::CONTENT_TYPE;
+use poem::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use poem::{Body, Request, RequestBody, Result as PoemResult};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
@@ -39,6 +40,8 @@ pub(crate) enum BodyError {
 /// A body that is documented as a JSON `T` and may come as a form with the same fields.
 pub(crate) struct Sent<T> {
     content_type: Option<String>,
+    /// How it is compressed, where it is.
+    encoding: Option<String>,
     body: Body,
     documented: PhantomData<T>,
 }
@@ -46,6 +49,12 @@ pub(crate) struct Sent<T> {
 impl<T> Sent<T> {
     /// Reads the body, or gives up on it.
     pub(crate) async fn fields(self, within: Duration) -> Result<Fields, BodyError> {
+        if let Some(encoding) = &self.encoding {
+            let encoding = shown(encoding);
+            return Err(BodyError::Malformed(format!(
+                "a body of the content encoding {encoding} is not understood: send it as it is"
+            )));
+        }
         let bytes = tokio::time::timeout(within, collect(self.body))
             .await
             .map_err(|_| BodyError::TooSlow(within))??;
@@ -99,9 +108,14 @@ impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> PoemResult<Self> {
-        let content_type = request.headers().get(CONTENT_TYPE);
+        let header = |name| {
+            let text = request.headers().get(name)?;
+            Some(String::from_utf8_lossy(text.as_bytes()).into_owned())
+        };
         Ok(Self {
-            content_type: content_type.map(|text| String::from_utf8_lossy(text.as_bytes()).into()),
+            content_type: header(CONTENT_TYPE),
+            encoding: header(CONTENT_ENCODING)
+                .filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
             body: body.take()?,
             documented: PhantomData,
         })

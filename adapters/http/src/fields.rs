@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::string::FromUtf8Error;
 
 use bytes::Bytes;
-use discovery_domain::InvalidValue;
+use discovery_domain::{InvalidValue, shown};
 use futures_util::stream;
 use memchr::memchr;
 use multer::Multipart;
@@ -25,6 +25,8 @@ pub(crate) struct Fields(Vec<(String, Value)>);
 enum Value {
     Text(String),
     Json(Box<RawValue>),
+    /// It can't be had, and why.
+    Lost(InvalidValue),
 }
 
 impl Fields {
@@ -47,21 +49,28 @@ impl Fields {
                 "the body has no content type: send {ACCEPTED}"
             ))),
             _ => Err(malformed(format!(
-                "content type {essence:?} is not understood: send {ACCEPTED}"
+                "content type {} is not understood: send {ACCEPTED}",
+                shown(essence)
             ))),
         }
     }
 
     fn json(body: &[u8]) -> Result<Self, BodyError> {
         let text = utf8(body, "the body")?;
-        let fields: HashMap<String, Box<RawValue>> = serde_json::from_str(text)
-            .map_err(|e| malformed(format!("the body is not a JSON object: {e}")))?;
+        let fields: HashMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|e| {
+            let why = if e.is_data() {
+                format!("got {}", shown(text))
+            } else {
+                e.to_string()
+            };
+            malformed(format!("the body is not a JSON object: {why}"))
+        })?;
         let typed = |(name, value)| (name, Value::Json(value));
         Ok(Self(fields.into_iter().map(typed).collect()))
     }
 
     fn urlencoded(body: &[u8]) -> Result<Self, BodyError> {
-        if body.starts_with(b"{") {
+        if body.trim_ascii_start().starts_with(b"{") {
             return Err(malformed(
                 "the body looks like JSON, but its content type is application/x-www-form-urlencoded: \
                  send application/json",
@@ -76,7 +85,7 @@ impl Fields {
             let mut value = pair;
             let name = cut(&mut value, b'=');
             let name = decoded(name).map_err(|e| not_utf8("the name of a field", &e))?;
-            let value = decoded(value).map_err(|e| not_utf8(&format!("field {name:?}"), &e))?;
+            let value = decoded(value).map_or_else(|e| Value::not_utf8(&e), Value::Text);
             fields.add(count, name, value)?;
             count += 1;
         }
@@ -91,25 +100,30 @@ impl Fields {
         let mut fields = Self::default();
         let mut count = 0;
         while let Some(part) = parts.next_field().await.map_err(broken)? {
-            if let (Some(name), None) = (part.name(), part.file_name()) {
-                let name = name.to_owned();
+            let Some(name) = part.name().map(ToOwned::to_owned) else {
+                continue;
+            };
+            let value = if part.file_name().is_some() {
+                Value::Lost(InvalidValue::new("must be a plain field, got a file"))
+            } else {
                 let value = part.bytes().await.map_err(broken)?;
-                let value = utf8(&value, &format!("field {name:?}"))?.to_owned();
-                fields.add(count, name, value)?;
-                count += 1;
-            }
+                let value = String::from_utf8(value.into());
+                value.map_or_else(|e| Value::not_utf8(&e), Value::Text)
+            };
+            fields.add(count, name, value)?;
+            count += 1;
         }
         Ok(fields)
     }
 
     /// Adds a field of a form; of two with one name the first counts.
-    fn add(&mut self, before: usize, name: String, value: String) -> Result<(), BodyError> {
+    fn add(&mut self, before: usize, name: String, value: Value) -> Result<(), BodyError> {
         if before >= Self::MAX_FIELDS {
             let max = Self::MAX_FIELDS;
             return Err(malformed(format!("a form must have at most {max} fields")));
         }
         if self.get(&name).is_none() {
-            self.0.push((name, Value::Text(value)));
+            self.0.push((name, value));
         }
         Ok(())
     }
@@ -131,6 +145,7 @@ impl Fields {
                     .into()
             }
             Some(Value::Json(json)) => return Err(wrong("a string", json)),
+            Some(Value::Lost(why)) => return Err(why.clone()),
         };
         Ok(Some(string).filter(|text| !text.is_empty()))
     }
@@ -143,17 +158,20 @@ impl Fields {
                 Err(wrong("an integer", json))
             }
             Some(Value::Json(json)) => Ok(Some(json.get())),
+            Some(Value::Lost(why)) => Err(why.clone()),
             None => Ok(None),
         }
     }
 
     /// The text of a JSON value; `None` where it is missing or empty.
-    pub(crate) fn json_text(&self, name: &str) -> Option<&str> {
-        let text = match self.get(name)? {
-            Value::Text(text) => text.as_str(),
-            Value::Json(json) => json.get(),
+    pub(crate) fn json_text(&self, name: &str) -> Result<Option<&str>, InvalidValue> {
+        let text = match self.get(name) {
+            None => return Ok(None),
+            Some(Value::Text(text)) => text.as_str(),
+            Some(Value::Json(json)) => json.get(),
+            Some(Value::Lost(why)) => return Err(why.clone()),
         };
-        Some(text).filter(|text| !text.is_empty())
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// A switch, on in a form where it is anything but empty.
@@ -164,7 +182,14 @@ impl Fields {
             Some(Value::Json(json)) => {
                 serde_json::from_str(json.get()).map_err(|_| wrong("true or false", json))
             }
+            Some(Value::Lost(why)) => Err(why.clone()),
         }
+    }
+}
+
+impl Value {
+    fn not_utf8(error: &FromUtf8Error) -> Self {
+        Self::Lost(InvalidValue::new(format!("must be UTF-8: {error}")))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers to requests that never reach an operation.
 
+use discovery_domain::shown;
 use poem::http::header::{ALLOW, RETRY_AFTER};
 use poem::http::{HeaderValue, Method, StatusCode};
 use poem::{Error as PoemError, IntoResponse, Response};
@@ -31,6 +32,12 @@ pub(crate) fn nothing_at(path: &str) -> Response {
     let shown: String = path.chars().take(200).collect();
     let wrong = format!("there is nothing at {shown:?}, see /docs for what there is");
     refusal(StatusCode::NOT_FOUND, wrong)
+}
+
+/// Refuses a path that no text stands for.
+pub(crate) fn unreadable(path: &str) -> Response {
+    let wrong = format!("the path must be UTF-8 when decoded, got {}", shown(path));
+    refusal(StatusCode::BAD_REQUEST, wrong)
 }
 
 /// Gives up on a request.

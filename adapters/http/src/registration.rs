@@ -165,7 +165,7 @@ fn registration(
         "service_repo_name",
         repo.and_then(|text| ServiceRepoName::parse(&text)),
     );
-    let tags = required(Ok(fields.json_text("tags"))).and_then(Tags::parse);
+    let tags = required(fields.json_text("tags")).and_then(Tags::parse);
     let tags = wrong.check("tags", tags);
     let (
         Some(service),
@@ -195,10 +195,11 @@ fn address(
     caller: &Caller,
     wrong: &mut Invalid,
 ) -> Option<HostAddress> {
-    let own = wrong.check("auto_ip", fields.switch("auto_ip"))?;
-    match fields.string("ip").transpose() {
-        None if own => wrong.check("auto_ip", auto_ip.address(caller)),
-        sent => wrong.check(
+    let own = wrong.check("auto_ip", fields.switch("auto_ip"));
+    match (fields.string("ip").transpose(), own) {
+        (None, Some(true)) => wrong.check("auto_ip", auto_ip.address(caller)),
+        (None, None) => None,
+        (sent, _) => wrong.check(
             "ip",
             required(sent.transpose()).and_then(|text| HostAddress::parse(&text)),
         ),

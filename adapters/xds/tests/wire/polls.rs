@@ -232,9 +232,9 @@ async fn every_service_has_a_cluster_and_a_new_one_at_once() {
     let more = clusters(json!({"resource_names": ["*", "people", "users"]})).await;
     assert_eq!(names(&more, "name"), ["people", "orders", "users"]);
     for names in [json!([""]), json!(["no\u{1}name"])] {
-        let none = poll(&node, CLUSTERS, &json!({ "resource_names": names })).await;
+        let refused = poll(&node, CLUSTERS, &json!({ "resource_names": names })).await;
         assert_eq!(
-            none.status(),
+            refused.status(),
             StatusCode::BAD_REQUEST,
             "and not an empty list"
         );
