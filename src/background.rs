@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{Registry, ServiceName};
+use discovery_dynamodb::DynamoDbHostRepository;
 use discovery_http::Health;
 use discovery_local::{Cached, HeldBack};
 use discovery_xds::{Origin, Xds};
@@ -29,6 +30,7 @@ pub(crate) struct Work {
     pub(crate) places: Arc<Places>,
     /// The most rows swept in a second.
     pub(crate) sweep_rate: usize,
+    pub(crate) table: Option<Arc<DynamoDbHostRepository>>,
     /// Whether every service of the store is watched from the start; if not, those that are read or written.
     pub(crate) watches_all: bool,
     pub(crate) held_back: Option<Arc<HeldBack>>,
@@ -43,6 +45,7 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
         health,
         places,
         sweep_rate,
+        table,
         watches_all,
         held_back,
         cached,
@@ -62,6 +65,7 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
     tasks.spawn(prove::keep_proving(
         Arc::clone(&registry),
         health,
+        table,
         watches_all,
     ));
     let swept = sweep::SweepMetrics::registered(metrics);

@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
         .as_ref()
         .is_some_and(|lists| lists.load())
     {
-        health.snapshot_loaded();
+        health.has_something_to_serve();
     }
     let places = Arc::new(Places::new(
         settings.max_connections,
@@ -120,6 +120,7 @@ fn work(
         health: Arc::clone(health),
         places: Arc::clone(places),
         sweep_rate: settings.sweep_rate,
+        table: storage.table.clone(),
         watches_all: settings.storage().0 != BackendStorage::DynamoDb,
         held_back: storage.held_back.clone(),
         cached: storage.cached.clone(),

@@ -43,6 +43,8 @@ pub(crate) struct Storage {
     pub(crate) cached: Option<Cached>,
     /// Where lists are saved, in case the store is down at the next start.
     pub(crate) saved_lists: Option<Arc<SavedLists>>,
+    /// The table, where there is one.
+    pub(crate) table: Option<Arc<DynamoDbHostRepository>>,
     /// Those that share the store.
     pub(crate) other_nodes: Option<OtherNodes>,
     /// The file, which has to be closed at the end.
@@ -53,14 +55,14 @@ impl Storage {
     /// Opens the store that the settings name. A remote one is not asked yet.
     pub(crate) async fn open(around: &mut Surroundings<'_>) -> Result<Self, OpenError> {
         let (backend, because) = around.settings.storage();
-        let (mut file, mut between_nodes) = (None, None);
+        let (mut file, mut table, mut between_nodes) = (None, None, None);
         let store: Arc<dyn HostRepository> = match backend {
             BackendStorage::InMemory => Arc::new(InMemoryHostRepository::new()),
             BackendStorage::InFile => Arc::clone(file.insert(around.open_file()?)) as Arc<_>,
             BackendStorage::DynamoDb => {
-                let table = around.open_table().await;
-                between_nodes = Some(table.other_nodes());
-                Arc::new(table)
+                let opened = Arc::new(around.open_table().await);
+                between_nodes = Some(opened.other_nodes());
+                Arc::clone(table.insert(opened)) as Arc<_>
             }
         };
         info!(%backend, because, "hosts are kept");
@@ -92,6 +94,7 @@ impl Storage {
             held_back,
             cached,
             saved_lists,
+            table,
             file,
         })
     }

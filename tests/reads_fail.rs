@@ -42,17 +42,66 @@ async fn a_node_that_can_write_and_not_read_is_degraded_and_not_well() {
     assert_eq!(alarm, None, "a table that is being made is no failure");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_while_it_can_read_and_not_write_is_ready_for_readers() {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.url()).await;
+    let served = tokio::task::spawn_blocking(move || {
+        drop(started(proxy.url()));
+        proxy.set_fault(Fault::SERVER_ERROR.on("UpdateItem").on("PutItem"));
+        let node = start(proxy.url());
+        let report = wait_until("it is ready for readers", || report(&node, "degraded"));
+        assert_eq!(report["store"], "failing");
+        assert_eq!(node.call("GET", "/v1/registration/any").status, 200);
+        assert_eq!(node.post("/v1/registration/any", FORM).status, 503);
+    });
+    served.await.expect("nothing is amiss");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_items_is_no_empty_list() {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.url()).await;
+    let served = tokio::task::spawn_blocking(move || {
+        let node = started(proxy.url());
+        assert_eq!(node.post("/v1/registration/known", FORM).status, 200);
+        assert_eq!(node.call("GET", "/v1/registration/known").status, 200);
+        for status in [200, 404, 429] {
+            let code = "Nobody";
+            proxy.set_fault(Fault::Error { status, code }.on("Query"));
+            let known = node.call("GET", "/v1/registration/known");
+            assert!(known.text().contains("10.0.0.1"), "{}", known.text());
+            proxy.heal();
+            wait_until("the store answers", || report(&node, "ready"));
+        }
+        proxy.set_fault(
+            Fault::Error {
+                status: 200,
+                code: "Nobody",
+            }
+            .on("Query"),
+        );
+        let unread = node.call("GET", "/v1/registration/never-read");
+        assert_eq!(unread.status, 503, "{}", unread.text());
+    });
+    served.await.expect("nothing is amiss");
+}
+
 /// A node that makes its table.
 fn started(url: &str) -> Node {
-    let node = Node::start(&[
+    let node = start(url);
+    wait_until("the node is ready", || report(&node, "ready"));
+    node
+}
+
+fn start(url: &str) -> Node {
+    Node::start(&[
         ("BACKEND_STORAGE", "DynamoDB"),
         ("DYNAMODB_TABLE_HOSTS", "hosts"),
         ("DYNAMODB_URL", url),
         ("DYNAMODB_CREATE_TABLES_IN_APP", "true"),
         ("CACHE_TYPE", "null"),
-    ]);
-    wait_until("the node is ready", || report(&node, "ready"));
-    node
+    ])
 }
 
 /// What the node says of itself, if that is its status.

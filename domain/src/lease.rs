@@ -149,9 +149,21 @@ impl LeaseClock {
         self.state().outages.add(outage);
     }
 
-    /// The latest outages, for nodes that start later.
+    /// The latest outages, for nodes that start later; one that lasts still ends now, for whoever records this ends it.
     pub fn outages(&self) -> Vec<Outage> {
-        self.state().outages.all().to_vec()
+        let (now, wall) = (self.clock.monotonic(), self.clock.wall());
+        let state = self.state();
+        let mut outages = state.outages.clone();
+        if let Some(outage) = state.outage_at(now, wall) {
+            outages.add(outage);
+        }
+        outages.all().to_vec()
+    }
+
+    /// Notes that something was recorded at that time: what is remembered of an outage that it lies in begins only then.
+    /// To be told of all that is read together before the age of any is asked for.
+    pub fn disprove(&self, recorded_at: DateTime<Utc>) {
+        self.state().outages.disproved_by(recorded_at);
     }
 
     /// The lease time at which a row that this node sees for the first time had age zero (rules 2 and 4). A check-in

@@ -12,7 +12,7 @@ pub struct Outage {
 }
 
 /// The latest outages that are known; they do not overlap.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outages(Vec<Outage>);
 
 impl Outage {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{Registry, StoreError};
+use discovery_dynamodb::DynamoDbHostRepository;
 use discovery_http::Health;
 use tracing::{info, warn};
 
@@ -20,6 +21,8 @@ const LOOKS_BETWEEN_RECORDS: u32 = 60;
 struct Prover {
     registry: Arc<Registry>,
     health: Arc<Health>,
+    /// A store that may answer reads while it can't record.
+    table: Option<Arc<DynamoDbHostRepository>>,
     /// Whether every service of the store has still to be watched.
     watches_all: bool,
     /// Whether the store answered when last asked.
@@ -28,10 +31,16 @@ struct Prover {
 }
 
 /// Asks the store to record something whenever nothing else has shown that it can.
-pub(super) async fn keep_proving(registry: Arc<Registry>, health: Arc<Health>, watches_all: bool) {
+pub(super) async fn keep_proving(
+    registry: Arc<Registry>,
+    health: Arc<Health>,
+    table: Option<Arc<DynamoDbHostRepository>>,
+    watches_all: bool,
+) {
     let mut prover = Prover {
         registry,
         health,
+        table,
         watches_all,
         answers: None,
         looks: 0,
@@ -75,6 +84,13 @@ impl Prover {
             }
             Err(error) => {
                 self.health.store_fails(error.to_string());
+                if self
+                    .table
+                    .as_ref()
+                    .is_some_and(|table| table.has_answered())
+                {
+                    self.health.has_something_to_serve();
+                }
                 if changed {
                     warn!(error = &error as &dyn std::error::Error, "the store fails");
                 }

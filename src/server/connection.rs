@@ -79,13 +79,16 @@ pub(super) async fn serve<E: Endpoint + 'static>(
 /// Waits for the first bytes of a client, without taking them.
 async fn first_bytes(stream: &TcpStream) -> io::Result<Protocol> {
     const PREFACE: &[u8] = b"PRI ";
-    const PAUSE: Duration = Duration::from_millis(10);
-    let mut first = [0; PREFACE.len()];
+    let (mut first, mut pause) = ([0; PREFACE.len()], Duration::from_millis(10));
     loop {
         match stream.peek(&mut first).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             all if first[..all] == *PREFACE => return Ok(Protocol::Http2),
-            some if PREFACE.starts_with(&first[..some]) => sleep(PAUSE).await,
+            some if PREFACE.starts_with(&first[..some]) => {
+                sleep(pause).await;
+                // Looking on and on at clients that send no more would cost more than they do.
+                pause *= 2;
+            }
             _ => return Ok(Protocol::Http1),
         }
     }

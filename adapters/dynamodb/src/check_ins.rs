@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use discovery_domain::{Change, CheckIn, CheckInError, Host, Row, StoreError, Tags};
+use discovery_domain::{Change, CheckIn, CheckInError, Host, Row, StoreError};
 
 use crate::DynamoDbHostRepository;
 use crate::date;
 use crate::expression::Expression;
 use crate::item::{Item, LAST_CHECK_IN, TAGS, fields_of, item_of, key_of, text};
+use crate::known::Known;
 use crate::reading::Seen;
 use crate::table::Refusal;
 use crate::writing::{MOST_ROUNDS, Outcome};
@@ -68,16 +69,20 @@ impl DynamoDbHostRepository {
             Seen::Nothing => Expression::absent(),
             Seen::Unreadable(item) => Expression::unchanged_row(item),
             Seen::Host(known) if check_in.renews(&known.row) => {
-                return self.renew(&row.host, &known.row.host.tags).await;
+                return self.renew(&row.host, known).await;
             }
             Seen::Host(known) => Expression::unchanged(LAST_CHECK_IN, text(known.check_in_text())),
         };
         self.table.put(item_of(&row.host), &condition).await
     }
 
-    /// Overwrites the fields of a row whose tags are still the ones that were merged.
-    async fn renew(&self, host: &Host, merged: &Tags) -> Result<Option<Item>, Refusal> {
-        let mut update = Expression::unchanged(TAGS, text(merged.as_str()));
+    /// Overwrites the fields of a row whose tags are still the ones that were merged. Where the check-in is not the one
+    /// that was seen, an earlier one will do, too; a later one would be undone by this where a request of it that had
+    /// been given up is done after all.
+    async fn renew(&self, host: &Host, seen: &Known) -> Result<Option<Item>, Refusal> {
+        let merged = &seen.row.host.tags;
+        let mut update = Expression::unchanged(TAGS, text(merged.as_str()))
+            .not_after(LAST_CHECK_IN, text(seen.check_in_text()));
         for (name, value) in fields_of(host) {
             if name != TAGS || host.tags != *merged {
                 update = update.set(name, value);

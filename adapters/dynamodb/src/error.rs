@@ -77,6 +77,9 @@ fn is_worth_another_try<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespons
     let SdkError::ServiceError(answered) = error else {
         return true;
     };
-    let code = answered.err().code().unwrap_or_default();
+    let Some(code) = answered.err().code() else {
+        // Not DynamoDB but something on the way has answered.
+        return true;
+    };
     answered.raw().status().as_u16() >= 500 || PASSING.contains(&code) || THROTTLED.contains(&code)
 }

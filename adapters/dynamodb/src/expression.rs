@@ -53,6 +53,15 @@ impl Expression {
         expression
     }
 
+    /// Only while an attribute is as it was seen, or no greater than what it is given.
+    pub(crate) fn not_after(mut self, attribute: &str, seen: AttributeValue) -> Self {
+        let name = self.name(attribute);
+        let condition = format!("({name} = :seen_{attribute} OR {name} <= :{attribute})");
+        self.conditions.push(condition);
+        self.values.insert(format!(":seen_{attribute}"), seen);
+        self
+    }
+
     /// Gives an attribute a value, or takes it away.
     pub(crate) fn set(mut self, attribute: &str, value: Option<AttributeValue>) -> Self {
         let name = self.name(attribute);

@@ -110,6 +110,11 @@ impl DynamoDbHostRepository {
         self.checked.get_or_try_init(check).await.copied()
     }
 
+    /// Whether the table has ever answered, if only to a read.
+    pub fn has_answered(&self) -> bool {
+        self.recalled.initialized()
+    }
+
     /// Ends a write that takes too long with everything it had to do again.
     async fn in_time<T, E: From<StoreError>>(
         &self,
@@ -199,6 +204,11 @@ impl HostRepository for DynamoDbHostRepository {
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.check_table().await?;
         self.recall().await?;
-        self.table.record(now, &self.lease.outages()).await
+        let (before, known) = self.table.record(now, &self.lease.outages()).await?;
+        // Other nodes have lived through outages, too: the next record keeps those that this one has just replaced.
+        for outage in known {
+            self.lease.remember_outage(outage);
+        }
+        Ok(before)
     }
 }

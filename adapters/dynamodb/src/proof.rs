@@ -36,12 +36,12 @@ impl DynamoDbHostRepository {
 }
 
 impl Table {
-    /// Records a moment in the place of the last one, and returns that.
+    /// Records a moment and the outages before it in the place of what was recorded last, and returns that.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
         outages: &[Outage],
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+    ) -> Result<(Option<DateTime<Utc>>, Vec<Outage>), StoreError> {
         let mut update = shaped_like_a_host(now, PROOF)
             .into_iter()
             .fold(Expression::default(), |update, (name, value)| {
@@ -53,7 +53,8 @@ impl Table {
         }
         let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
-        Ok(before.as_ref().and_then(time))
+        let before = before.unwrap_or_default();
+        Ok((time(&before), self::outages(&before).collect()))
     }
 
     /// The failure of a write that had no condition.

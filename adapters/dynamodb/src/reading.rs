@@ -128,11 +128,13 @@ impl DynamoDbHostRepository {
     /// The rows that were read, with this node's own writes in the place of what is surely older.
     fn rows(&self, items: &[Item], began: &Began, scope: Scope<'_>) -> Vec<Row> {
         let mut own = self.recent.missed_by(began, scope);
-        let mut rows = Vec::with_capacity(items.len());
-        for item in items {
-            let Some(stored) = self.readable(item) else {
-                continue;
-            };
+        let read = items.iter().filter_map(|item| self.readable(item));
+        let read: Vec<StoredHost> = read.collect();
+        if let Some(newest) = read.iter().map(|stored| stored.host.last_check_in).max() {
+            self.lease.disprove(newest);
+        }
+        let mut rows = Vec::with_capacity(read.len());
+        for stored in read {
             match own.get(&stored.host.key) {
                 Some(write) if !write.is_older_than(&stored.host) => {}
                 _ => {

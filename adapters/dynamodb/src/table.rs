@@ -84,7 +84,7 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| self.failed(&call, error))?;
-            items.extend(page.items.into_iter().flatten());
+            items.extend(self.answered(&call, page.items)?);
             next = page.last_evaluated_key;
             if next.is_none() {
                 return Ok(items);
@@ -112,7 +112,8 @@ impl Table {
             .send()
             .await
             .map_err(|error| self.failed(&call, error))?;
-        Ok((page.items.unwrap_or_default(), page.last_evaluated_key))
+        let items = self.answered(&call, page.items)?;
+        Ok((items, page.last_evaluated_key))
     }
 
     /// One row, as it is now.
@@ -215,6 +216,19 @@ impl Table {
         answer
             .map(|answer| answer.attributes)
             .map_err(|error| self.refusal(&call, error, condition))
+    }
+
+    /// The rows of an answer. DynamoDB names them also where there is none; an answer without a word of them is of
+    /// something else on the way, and says nothing of the table.
+    fn answered(&self, call: &Call, items: Option<Vec<Item>>) -> Result<Vec<Item>, StoreError> {
+        items.ok_or_else(|| StoreError::Unavailable {
+            what: format!(
+                "dynamodb {} on table {:?} was answered without items",
+                call.operation(),
+                self.name
+            ),
+            source: None,
+        })
     }
 
     pub(crate) fn call(&self, operation: &'static str) -> Call {

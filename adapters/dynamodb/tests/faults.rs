@@ -159,7 +159,7 @@ async fn every_call(node: &Node) -> Vec<(&'static str, Result<(), StoreError>)> 
             "DeleteItem",
             repository.delete_unrenewed(&row).await.map(drop),
         ),
-        ("Scan", repository.services().await.map(drop)),
+        ("DescribeTable", repository.services().await.map(drop)),
         ("DescribeTable", repository.prove(now.wall).await.map(drop)),
     ]
 }

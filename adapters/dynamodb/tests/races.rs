@@ -314,3 +314,27 @@ async fn a_check_in_that_another_node_took_is_as_young_as_this_node_can_tell() {
     let row = one.list_now("web").await.remove(0);
     assert_eq!(row.renewed, before);
 }
+
+/// A request that its client has given up, and sent again, is done after everything else.
+#[tokio::test]
+async fn a_check_in_that_is_done_late_does_not_undo_a_later_one() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    let gate = Gate::new();
+    let hold = Fault::Hold(gate.clone()).on("UpdateItem").times(1);
+    node.proxy.set_faults([hold]);
+    let old = CheckIn {
+        port: port(1),
+        ..node.check_in("web", "10.0.0.1")
+    };
+    node.accept(old).await;
+    let new = CheckIn {
+        port: port(2),
+        ..node.check_in("web", "10.0.0.1")
+    };
+    let new = node.accept(new).await.row;
+    gate.open();
+    gate.left_by(1).await;
+    assert_eq!(node.list_now("web").await[0].host, new.host);
+}

@@ -4,8 +4,10 @@ mod common;
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use common::{Node, World};
-use discovery_domain::{HostRepository, LeaseClock};
+use discovery_domain::{Clock as _, HostRepository, LeaseClock, Row};
+use discovery_testkit::emulator::Item;
 
 const OUTAGE: Duration = Duration::from_hours(3);
 
@@ -44,10 +46,61 @@ async fn a_node_that_starts_after_an_outage_does_not_count_it_although_others_ha
     prove(&node).await;
     world.clock.advance(OUTAGE);
     prove(&node).await;
+    assert_eq!(age_at_first_sight(&world).await, LeaseClock::LONGEST_GAP);
     world.clock.advance(Duration::from_secs(4));
     prove(&node).await;
     let counted = LeaseClock::LONGEST_GAP + Duration::from_secs(4);
     assert_eq!(age_at_first_sight(&world).await, counted);
+}
+
+#[tokio::test]
+async fn a_node_that_records_forgets_no_outage_that_another_has_recorded() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    prove(&node).await;
+    world.clock.advance(OUTAGE);
+    prove(&node).await;
+    // The other starts when there is none on record.
+    let mut row = world.emulator.items(common::TABLE).await;
+    let mut row = row.remove(row.iter().position(is_proof).expect("there is one"));
+    let outages = row.insert("outages".into(), AttributeValue::L(Vec::new()));
+    world.emulator.put(common::TABLE, row.clone()).await;
+    let other = world.node().await;
+    prove(&other).await;
+    row.extend([("outages".to_owned(), outages.expect("they are recorded"))]);
+    world.emulator.put(common::TABLE, row).await;
+    for _ in 0..2 {
+        prove(&other).await;
+    }
+    assert_eq!(age_at_first_sight(&world).await, LeaseClock::LONGEST_GAP);
+}
+
+fn is_proof(row: &Item) -> bool {
+    row.contains_key("outages")
+}
+
+#[tokio::test]
+async fn rule_4_dead_rows_that_are_read_first_do_not_come_back_beside_living_ones() {
+    let world = World::new().await;
+    let days = |days: u64| world.clock.wall() - Duration::from_hours(24 * days);
+    let node = world.node().await;
+    prove(&node).await;
+    world.clock.advance(Duration::from_hours(7 * 24));
+    for (address, checked_in) in [("10.0.0.1", days(5)), ("10.0.0.2", days(1))] {
+        let written = checked_in.format("%Y-%m-%dT%H:%M:%S%.6f+0000").to_string();
+        let changes = [
+            ("service", "web"),
+            ("ip_address", address),
+            ("last_check_in", &*written),
+        ];
+        world.put(&common::literal_with(&changes)).await;
+    }
+    let node = world.node().await;
+    let rows = node.list("web").await;
+    let age = |row: &Row| node.lease.instant().since(row.renewed);
+    let ages: Vec<Duration> = rows.iter().map(age).collect();
+    assert_eq!(ages, [Duration::from_hours(4 * 24), Duration::ZERO]);
 }
 
 #[tokio::test]
@@ -61,8 +114,8 @@ async fn outages_that_can_not_be_read_are_passed_over() {
         "yesterday/today",
         "2026-11-22T12:00:00.000000+0000",
     ];
-    let texts = texts.map(|text| aws_sdk_dynamodb::types::AttributeValue::S(text.into()));
-    let outages = aws_sdk_dynamodb::types::AttributeValue::L(texts.into());
+    let texts = texts.map(|text| AttributeValue::S(text.into()));
+    let outages = AttributeValue::L(texts.into());
     row.insert("outages".into(), outages);
     world.emulator.put(common::TABLE, row).await;
     prove(&world.node().await).await;

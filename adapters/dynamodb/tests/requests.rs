@@ -214,7 +214,11 @@ async fn a_catalogue_is_a_paged_scan_and_leaves_the_bookkeeping_out() {
             .map(|n| service(&format!("service-{n}")))
             .collect::<Vec<_>>()
     );
-    assert_eq!(fresh.requests(), "Scan 2");
+    assert_eq!(
+        fresh.requests(),
+        "DescribeTable 1, Scan 2",
+        "a table that is still to be made has no services"
+    );
 }
 
 /// A read that lags would do for `DISTANT_PAST`; one that is asked to be as new as now has to be consistent.

@@ -45,8 +45,8 @@ impl Health {
         self.state().failing_reads = failing;
     }
 
-    /// Notes that lists were loaded, so that there is something to serve before the store answers.
-    pub fn snapshot_loaded(&self) {
+    /// Notes that lists were loaded, or can be read although the store does not answer to everything.
+    pub fn has_something_to_serve(&self) {
         self.state().started = true;
     }
 

@@ -47,8 +47,15 @@ struct Shared {
     ttl: Duration,
     lease: Arc<LeaseClock>,
     clock: Arc<dyn Clock>,
-    outage: Outage,
+    outages: Outages,
     metrics: CacheMetrics,
+}
+
+/// Whether the store answers reads, of services and of repos apart: a store may fail to answer from one index alone.
+#[derive(Default)]
+struct Outages {
+    of_services: Outage,
+    of_repos: Outage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,14 +91,18 @@ impl Cached {
             ttl: settings.ttl,
             lease,
             clock,
-            outage: Outage::default(),
+            outages: Outages::default(),
             metrics,
         }))
     }
 
     /// Why the store is taken for failing to answer reads, while it is.
     pub fn outage(&self) -> Option<StoreError> {
-        self.0.outage.reason()
+        let Outages {
+            of_services,
+            of_repos,
+        } = &self.0.outages;
+        of_services.reason().or_else(|| of_repos.reason())
     }
 
     /// Shows in the metrics how many lists are kept.
@@ -125,16 +136,19 @@ impl Cached {
     async fn read(&self, key: Key, not_before: LeaseInstant) -> Result<Reading, StoreError> {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
+        let came = self.0.clock.monotonic();
         loop {
             if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
             }
-            if let Some(reason) = self.0.outage.reason() {
+            if let Some(reason) = self.0.outages.of(&key).reason() {
                 return entry.last_known().ok_or(reason);
             }
             let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry), not_before));
             let began = flight.began;
-            match self.landing(&key, &entry, flight).await {
+            let waited = self.0.clock.monotonic().saturating_sub(came);
+            let patience = Self::PATIENCE.saturating_sub(waited);
+            match self.landing(&key, &entry, flight, patience).await {
                 Ok(()) if began < not_before => {}
                 Ok(()) => return entry.last_read().ok_or_else(abandoned),
                 Err(error) => return entry.last_known().ok_or(error),
@@ -155,12 +169,13 @@ impl Cached {
         key: &Key,
         entry: &Entry,
         mut flight: Flight,
+        patience: Duration,
     ) -> Result<(), StoreError> {
         let landing = flight.ended.wait_for(Option::is_some);
         let ended = if entry.last_known().is_none() {
             landing.await
         } else {
-            let Ok(ended) = timeout(Self::PATIENCE, landing).await else {
+            let Ok(ended) = timeout(patience, landing).await else {
                 let overdue = StoreError::Unavailable {
                     what: "it did not answer a read within 300 ms".into(),
                     source: None,
@@ -181,7 +196,7 @@ impl Cached {
         tokio::spawn(async move {
             let outcome = cached.0.load(&key, &entry, not_before).await;
             match &outcome {
-                Ok(()) => cached.recovers(),
+                Ok(()) => cached.recovers(&key),
                 Err(error) => {
                     entry.failed();
                     if matches!(error, StoreError::Unavailable { .. }) {
@@ -196,30 +211,53 @@ impl Cached {
 
     /// Has reads not wait for the store any more, until the probe gets an answer.
     fn fails(&self, key: &Key, error: &StoreError) {
-        if self.0.outage.begins(error) {
+        if self.0.outages.of(key).begins(error) {
             warn!(
                 error = error as &dyn std::error::Error,
+                of = key.kind(),
                 "the store fails to answer reads: the last known lists are served"
             );
             tokio::spawn(self.clone().probe(key.clone()));
         }
     }
 
-    fn recovers(&self) {
-        if self.0.outage.ends() {
-            info!("the store answers reads again");
+    fn recovers(&self, key: &Key) {
+        if self.0.outages.of(key).ends() {
+            info!(of = key.kind(), "the store answers reads again");
         }
     }
 
-    /// Reads the same list again until the store answers: the one probe that decides for all readers.
-    async fn probe(self, key: Key) {
-        let entry = self.0.entry(&key);
-        while self.0.outage.is_on() {
+    /// Reads lists until the store answers: the one probe that decides for all readers. The first is the one that
+    /// could not be read, then any that is known, for that one may be all that can't.
+    async fn probe(self, failed: Key) {
+        let (outage, mut key) = (self.0.outages.of(&failed), failed.clone());
+        while outage.is_on() {
             sleep(Self::PROBE_PAUSE).await;
+            let entry = self.0.entry(&key);
             let mut flight = entry
                 .flight(|| self.load(key.clone(), Arc::clone(&entry), LeaseInstant::DISTANT_PAST));
             // The outcome is in the switch already; a load that was lost is tried again.
             let _ = flight.ended.wait_for(Option::is_some).await;
+            key = self.0.any_like(&failed);
+        }
+    }
+}
+
+impl Key {
+    /// What it is a list of.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "services",
+            Self::Repo(_) => "repos",
+        }
+    }
+}
+
+impl Outages {
+    fn of(&self, key: &Key) -> &Outage {
+        match key {
+            Key::Service(_) => &self.of_services,
+            Key::Repo(_) => &self.of_repos,
         }
     }
 }
@@ -251,6 +289,13 @@ impl Shared {
             self.lists.insert(key.clone(), Arc::clone(&entry));
             entry
         })
+    }
+
+    /// The key of any list of that kind.
+    fn any_like(&self, key: &Key) -> Key {
+        let keys = self.lists.iter().map(|entry| entry.key().clone());
+        let alike = keys.filter(|other| other.kind() == key.kind());
+        fastrand::choice(alike.collect::<Vec<_>>()).unwrap_or_else(|| key.clone())
     }
 
     async fn load(

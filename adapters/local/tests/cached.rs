@@ -361,6 +361,39 @@ async fn saved_lists_are_served_after_a_restart_only_while_the_store_fails() {
 }
 
 #[tokio::test]
+async fn a_saved_list_is_as_old_as_its_reading_and_an_empty_one_is_not_saved() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lists");
+    let day = Duration::from_hours(24);
+    let first = rig(TTL);
+    first.store.register("users", "10.0.0.1").await;
+    for service in ["users", "empty"] {
+        first.read(service).await.expect("the store answers");
+    }
+    let saved = first.cached.save(&path, 1 << 20);
+    assert_eq!(saved.expect("the folder is writable"), 1);
+    first.store.clock.advance(day);
+    let saved_again = first.cached.save(&path, 1 << 20);
+    assert_eq!(saved_again.expect("the folder is writable"), 1);
+    first.store.clock.advance(Duration::from_secs(1));
+    let loaded = first.cached.load_saved(&path, day);
+    assert_eq!(loaded.expect("the file is young").lists, 0);
+}
+
+#[tokio::test]
+async fn an_index_that_fails_keeps_no_service_from_being_read() {
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    rig.faulty.set(Fault::Refuse);
+    let repo = hosts::repo("users-repo");
+    let of_repo = rig.cached.hosts_of_repo(&repo, LeaseInstant::DISTANT_PAST);
+    of_repo.await.expect_err("it was never read");
+    rig.faulty.set(Fault::None);
+    let reading = rig.read("users").await.expect("the table answers");
+    assert_eq!(hosts_in(&reading), ["10.0.0.1"]);
+}
+
+#[tokio::test]
 async fn damaged_or_old_saved_lists_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("lists");

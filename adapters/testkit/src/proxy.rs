@@ -144,7 +144,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request| {
         let state = Arc::clone(&state);
-        async move { state.answer(request).await }
+        state.answer(request)
     });
     // How a connection ended is the client's business.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -153,7 +153,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
 }
 
 impl State {
-    async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Answer> {
         let call = self.read(request).await?;
         self.count(&call);
         let mut rules = self.rules.subscribe();
@@ -183,8 +183,14 @@ impl State {
                 answer
             }
             Some(Fault::Hold(gate)) => {
-                gate.pass().await;
-                self.forward(call).await
+                let (gate, state) = (gate.clone(), Arc::clone(&self));
+                let late = tokio::spawn(async move {
+                    gate.pass().await;
+                    let answer = state.forward(call).await;
+                    gate.leave();
+                    answer
+                });
+                late.await.map_err(|_| cut())?
             }
             Some(Fault::Stale(lag)) => match self.history.recent(&call, *lag) {
                 Some(answer) => Ok(answer),

@@ -59,7 +59,7 @@ async fn a_node_is_ready_from_the_first_answer_of_its_store_until_it_stops() {
 async fn a_node_that_has_loaded_what_it_knew_is_ready_before_its_store_answers() {
     let server = Server::new();
     server.health.store_fails("unreachable");
-    server.health.snapshot_loaded();
+    server.health.has_something_to_serve();
     let degraded = server.answer(Call::get("/readyz")).await;
     assert_eq!(
         (degraded.status, &degraded.json()["store"]),

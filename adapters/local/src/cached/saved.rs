@@ -86,6 +86,10 @@ impl Cached {
             let Some((read, rows)) = entry.value().exported() else {
                 continue;
             };
+            // After a restart nobody could tell a service without hosts from one that is not known.
+            if rows.is_empty() {
+                continue;
+            }
             let line = serde_json::to_vec(&SavedList::of(entry.key(), &read, &rows))?;
             if body.len() + line.len() < max_bytes {
                 body.extend_from_slice(&line);
@@ -123,20 +127,32 @@ impl Cached {
         {
             return Err(LoadError::TooOld { saved_at, max_age });
         }
-        let saved = body
-            .lines()
-            .map(serde_json::from_str)
-            .collect::<Result<Vec<SavedList>, _>>()
-            .map_err(damaged)?;
-        let lists = saved.len();
-        saved
-            .into_iter()
-            .try_for_each(|list| self.restore(&list))
-            .map_err(damaged)?;
-        Ok(Loaded { lists, saved_at })
+        let saved = body.lines().map(serde_json::from_str);
+        let saved: Vec<SavedList> = saved.collect::<Result<_, _>>().map_err(damaged)?;
+        let young = saved.iter().filter(|list| self.age_of(list) <= max_age);
+        let read = young.filter(|list| !list.hosts.is_empty());
+        let read = read.map(|list| self.read_saved(list));
+        let lists: Vec<_> = read.collect::<Result<_, _>>().map_err(damaged)?;
+        let count = lists.len();
+        for (key, rows, read) in lists {
+            let entry = self.0.entry(&key);
+            entry.restored(rows, read);
+            self.0.lists.insert(key, entry);
+        }
+        Ok(Loaded {
+            lists: count,
+            saved_at,
+        })
     }
 
-    fn restore(&self, list: &SavedList) -> Result<(), InvalidValue> {
+    /// How long ago a list was read from the store: while that fails a node may save the same list again and again.
+    fn age_of(&self, list: &SavedList) -> Duration {
+        let read_at = DateTime::from_timestamp_micros(list.read_at).unwrap_or_default();
+        let age = self.0.clock.wall() - read_at;
+        age.to_std().unwrap_or_default()
+    }
+
+    fn read_saved(&self, list: &SavedList) -> Result<(Key, Vec<Row>, ReadAt), InvalidValue> {
         let now = self.0.lease.instant();
         let key = match (&list.service, &list.repo) {
             (Some(service), _) => Key::Service(ServiceName::parse(service)?),
@@ -154,10 +170,7 @@ impl Cached {
             wall,
             doubted: true,
         };
-        let entry = self.0.entry(&key);
-        entry.restored(rows, read);
-        self.0.lists.insert(key, entry);
-        Ok(())
+        Ok((key, rows, read))
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Fault {
     Delay(Duration),
     /// The store does what was asked, and the connection is reset before the answer.
     LoseReply,
-    /// The request waits at a gate until the test opens it.
+    /// The request waits at a gate until the test opens it, and reaches the store also when its client has given up.
     Hold(Gate),
     /// The store does what was asked, and its answer waits at a gate until the test opens it.
     HoldReply(Gate),
@@ -140,6 +140,7 @@ pub struct Gate(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     waiting: watch::Sender<usize>,
+    done: watch::Sender<usize>,
     open: watch::Sender<bool>,
 }
 
@@ -154,6 +155,7 @@ impl Gate {
     pub fn new() -> Self {
         Self(Arc::new(Shared {
             waiting: watch::Sender::new(0),
+            done: watch::Sender::new(0),
             open: watch::Sender::new(false),
         }))
     }
@@ -165,9 +167,20 @@ impl Gate {
         let _ = waiting.wait_for(|count| *count >= requests).await;
     }
 
+    /// Waits until the store has done so many requests that waited at the gate.
+    pub async fn left_by(&self, requests: usize) {
+        let mut done = self.0.done.subscribe();
+        // The sender lives as long as this gate.
+        let _ = done.wait_for(|count| *count >= requests).await;
+    }
+
     /// Lets through all that wait and all that come.
     pub fn open(&self) {
         self.0.open.send_replace(true);
+    }
+
+    pub(super) fn leave(&self) {
+        self.0.done.send_modify(|count| *count += 1);
     }
 
     pub(super) async fn pass(&self) {
