@@ -104,6 +104,9 @@ fn serve(settings: &Settings) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "not started");
+            if !tracing::enabled!(tracing::Level::ERROR) {
+                drop(writeln!(io::stderr(), "not started: {error}"));
+            }
             ExitCode::FAILURE
         }
     };

@@ -16,7 +16,9 @@ use discovery_xds::{ClusterTemplate, LbPolicy, StreamLimits, XdsSettings};
 
 use define::{Setting, settings};
 pub(crate) use layers::{BadSettings, Layers};
-pub(crate) use value::{BackendStorage, CacheType, LogLevel, Networks, StoreUrl, SubsetKeys};
+pub(crate) use value::{
+    BackendStorage, CacheType, ClusterName, LogLevel, Networks, StoreUrl, SubsetKeys,
+};
 
 settings! {
     /// The address to serve on; `::` serves IPv4 and IPv6.
@@ -70,10 +72,11 @@ settings! {
     answer_cache_mib: u64 = "64", "an integer", 0 to 1_000_000;
     /// The addresses that `auto_ip` may register: networks separated by commas, or `none`.
     auto_ip_ranges: Networks = "192.168.0.0/16", "any, none or networks like 10.0.0.0/8,fd00::/8";
-    /// The peers whose X-Forwarded-For header `auto_ip` believes: `any`, `none`, or networks separated by commas.
+    /// The peers whose X-Forwarded-For header `auto_ip` believes: `any`, `none`, or networks separated by commas. With `any`,
+    /// as it always was, whoever sends that header registers any address of `AUTO_IP_RANGES`: name your proxies.
     auto_ip_trusted_proxies: Networks = "any", "any, none or networks like 10.0.0.0/8,fd00::/8";
     /// The name that the Envoys' own static cluster for this registry has; clusters that come over REST name it.
-    xds_cluster: String = "discovery", "a name";
+    xds_cluster: ClusterName = "discovery", "a name without control characters";
     /// Seconds between two polls of the endpoints of a cluster that came over REST; Envoy waits once to twice as long.
     xds_refresh_delay: f64 = "5", "seconds", 0.1 to 3600.0;
     /// Seconds for which Envoy tries to connect to a host.
@@ -161,7 +164,7 @@ impl Settings {
         let reread = u64::try_from(self.cache_ttl).ok().filter(|ttl| *ttl > 0);
         XdsSettings {
             clusters: ClusterTemplate {
-                xds_cluster: self.xds_cluster.clone(),
+                xds_cluster: self.xds_cluster.0.clone(),
                 refresh_delay: Duration::from_secs_f64(self.xds_refresh_delay),
                 connect_timeout: Duration::from_secs_f64(self.xds_connect_timeout),
                 lb_policy: self.xds_lb_policy,

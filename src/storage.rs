@@ -65,7 +65,14 @@ impl Storage {
                 Arc::clone(table.insert(opened)) as Arc<_>
             }
         };
-        info!(%backend, because, "hosts are kept");
+        match backend {
+            BackendStorage::InMemory => {
+                warn!(%backend, because, "hosts are kept in memory alone: a restart forgets them all");
+            }
+            BackendStorage::InFile | BackendStorage::DynamoDb => {
+                info!(%backend, because, "hosts are kept");
+            }
+        }
         let metered = around.metered(store);
         let mut repository = around.bounded(metered);
         let held_back = around.held_back(&repository);

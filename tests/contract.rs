@@ -2,13 +2,15 @@
 
 mod support;
 
-use support::Node;
-use support::client::Answer;
+use serde_json::{Value, json};
+use support::client::{Answer, request};
 use support::contract::check;
+use support::{Node, wait_until};
 
 const FORM: &str = "ip=10.0.0.1&port=80&revision=a&\
     tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\",\"more\":{\"of\":[null,1]}}";
 const LIST: &str = "/v1/registration/web";
+const JSON: &str = "application/json";
 
 /// A list of one host, which is by the contract.
 fn list() -> Answer {
@@ -98,8 +100,39 @@ fn a_list_may_show_more_tags_than_a_registration_may_bring() {
     let weight = node.post("/v1/loadbalancing/web/10.0.0.1", "load_balancing_weight=50");
     assert_eq!(weight.status, 204);
     let list = node.call("GET", LIST);
-    let shown: serde_json::Value = serde_json::from_str(list.text()).expect("a list is JSON");
+    let shown: Value = serde_json::from_str(list.text()).expect("a list is JSON");
     let tags = shown["hosts"][0]["tags"].as_object();
     assert_eq!(tags.map(serde_json::Map::len), Some(65));
     assert_eq!(check("GET", LIST, &list), Ok(()));
+}
+
+#[test]
+fn what_envoy_is_told_of_the_host_of_the_examples_is_in_the_examples_too() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.yaml");
+    let contract = std::fs::read_to_string(path).expect("the contract is there");
+    let contract: Value = serde_yaml::from_str(&contract).expect("it is YAML");
+    let node = Node::start(&[]);
+    let post = |path: &str, body: &Value| {
+        let json = [("Content-Type", "application/json")];
+        let request = request("POST", path, &json, &body.to_string());
+        node.connect().ask(&request)
+    };
+    let sent = |operation: &Value| operation["requestBody"]["content"][JSON]["example"].clone();
+    let register = &contract["paths"]["/v1/registration/{service}"]["post"];
+    assert_eq!(post(LIST, &sent(register)).status, 200);
+    let weight = post(
+        "/v1/loadbalancing/web/10.0.0.1",
+        &json!({"load_balancing_weight": 50}),
+    );
+    assert_eq!(weight.status, 204);
+    for path in ["/v3/discovery:endpoints", "/v3/discovery:clusters"] {
+        let operation = &contract["paths"][path]["post"];
+        let told: Value = wait_until("the service is told", || {
+            let answer = post(path, &sent(operation));
+            let told: Value = serde_json::from_str(answer.text()).ok()?;
+            (!told["resources"].as_array()?.is_empty()).then_some(told)
+        });
+        let example = &operation["responses"]["200"]["content"][JSON]["example"];
+        assert_eq!(&told, example, "{path}");
+    }
 }

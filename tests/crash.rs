@@ -14,10 +14,10 @@ const ROUNDS: usize = 20;
 const WRITERS: usize = 4;
 const STORAGE: [(&str, &str); 1] = [("BACKEND_STORAGE", "InFile")];
 
-/// What one writer knows: the last of its writes that was acknowledged, and the one that may or may not have been done.
+/// What one writer knows: the last of its writes of each kind that was acknowledged, and the last that was sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Written {
-    acknowledged: usize,
+    acknowledged: [usize; 4],
     sent: usize,
 }
 
@@ -39,7 +39,9 @@ fn no_acknowledged_write_is_lost_when_the_node_is_killed() {
         .enumerate()
         .for_each(|(writer, written)| check(&node, writer, *written));
     assert!(
-        written.iter().all(|written| written.acknowledged > ROUNDS),
+        written
+            .iter()
+            .all(|written| written.acknowledged[0] > ROUNDS),
         "there was something to lose"
     );
 }
@@ -76,17 +78,18 @@ fn write_until_killed(
 fn write(mut node: Connection, writer: usize, mut written: Written, all: &AtomicUsize) -> Written {
     loop {
         written.sent += 1;
-        for (method, path, form) in requests(writer, written.sent) {
-            let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        let requests = requests(writer, written.sent).into_iter().enumerate();
+        for (kind, (method, path, form)) in requests {
+            let headers = [("Content-Type", "application/x-www-form-urlencoded")];
             let answer = node
-                .send(&request(method, &path, &kind, &form))
+                .send(&request(method, &path, &headers, &form))
                 .and_then(|()| node.answer());
             match answer {
                 Ok(answer) => assert!(answer.status < 300, "{method} {path}: {answer:?}"),
                 Err(_) => return written,
             }
+            written.acknowledged[kind] = written.sent;
         }
-        written.acknowledged = written.sent;
         all.fetch_add(1, Relaxed);
     }
 }
@@ -112,32 +115,33 @@ fn requests(writer: usize, number: usize) -> [(&'static str, String, String); 4]
 
 /// Finds what a writer wrote last: acknowledged, or sent when the node was killed.
 fn check(node: &Node, writer: usize, written: Written) {
-    if written.acknowledged == 0 {
+    let [registered, weighed, _, deleted] = written.acknowledged;
+    if registered == 0 {
         return;
     }
     let answer = node.call("GET", &format!("/v1/registration/writer-{writer}"));
     let list: serde_json::Value = serde_json::from_slice(&answer.body).expect("a list is JSON");
     let hosts = list["hosts"].as_array().expect("a list has hosts");
-    let numbers = [written.acknowledged, written.sent];
-    let is_one_of = |found: &serde_json::Value, make: fn(usize) -> String| {
-        numbers
-            .iter()
-            .any(|number| found.to_string().trim_matches('"') == make(*number))
+    // What was sent since the last acknowledgement may have been done or not.
+    let is_since = |first: usize, found: &serde_json::Value, make: fn(usize) -> String| {
+        let found = found.to_string();
+        (first..=written.sent).any(|number| found.trim_matches('"') == make(number))
     };
     let kept = &hosts[0];
     assert_eq!(kept["ip_address"], "10.0.0.1", "{list}");
     assert!(
-        is_one_of(&kept["revision"], |number| number.to_string()),
-        "{kept} after {numbers:?}"
+        is_since(registered, &kept["revision"], |number| number.to_string()),
+        "{kept} after {written:?}"
     );
     let weight = &kept["tags"]["load_balancing_weight"];
     assert!(
-        is_one_of(weight, |number| (number % 100 + 1).to_string()),
-        "{kept} after {numbers:?}"
+        weighed == 0 || is_since(weighed, weight, |number| (number % 100 + 1).to_string()),
+        "{kept} after {written:?}"
     );
     // The second host is deleted by every write: it can only be there if the node was killed before.
-    let half_done = written.sent > written.acknowledged
-        && hosts.len() == 2
-        && is_one_of(&hosts[1]["revision"], |number| number.to_string());
+    let half_done = hosts.len() == 2
+        && is_since(deleted + 1, &hosts[1]["revision"], |number| {
+            number.to_string()
+        });
     assert!(hosts.len() == 1 || half_done, "{list}");
 }

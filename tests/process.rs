@@ -306,7 +306,9 @@ fn the_log_level_hides_what_is_less_important() {
         let log = log_of_a_failed_start(&node, &[("LOG_LEVEL", level)]);
         assert_eq!(log.lines().count(), 1, "{log}");
     }
-    assert_eq!(log_of_a_failed_start(&node, &[("LOG_LEVEL", "OFF")]), "");
+    let told = log_of_a_failed_start(&node, &[("LOG_LEVEL", "OFF")]);
+    assert!(told.starts_with("not started: can't serve on "), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }
 
 /// What a node logs that can't start because its port is taken.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use discovery_http::{RequestId, X_REQUEST_ID};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -143,11 +144,15 @@ async fn refuse(stream: TcpStream) {
 
 /// Says that there are too many of these.
 pub(super) fn no_place(of_what: &str) -> Response<Full<Bytes>> {
+    let id = RequestId::current();
     let answer = Response::builder()
         .status(StatusCode::SERVICE_UNAVAILABLE)
         .header(CONTENT_TYPE, "application/json")
-        .header(RETRY_AFTER, "1");
-    let why = format!(r#"{{"error": "too many {of_what} to this node, try again"}}"#);
+        .header(RETRY_AFTER, "1")
+        .header(X_REQUEST_ID, id.as_str());
+    let why = format!(
+        "{{\"error\": \"too many {of_what} to this node, try again\", \"request_id\": \"{id}\"}}\n"
+    );
     answer
         .body(Full::from(why))
         .expect("these headers are valid")

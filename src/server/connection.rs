@@ -142,7 +142,7 @@ impl<E: Endpoint + 'static> Connection<E> {
                 }
                 match ready!(watchdog.poll(&self.activity, cx)) {
                     Verdict::Quiet(looks) if looks < self.patience(patience) => {}
-                    Verdict::Quiet(_) if told_to_end => break,
+                    Verdict::Quiet(_) if told_to_end || self.activity.is_new() => break,
                     Verdict::Slow => break,
                     Verdict::Quiet(_) | Verdict::LastCall => {
                         told_to_end = true;
@@ -174,13 +174,21 @@ impl<E: Endpoint + 'static> Connection<E> {
         if let Some(None) = place {
             let body =
                 no_place("requests").map(|body| body.map_err(|never| match never {}).boxed());
-            return Ok(body.map(|body| Answering::new(body, waiting, None)));
+            return Ok(body.map(|body| Answering::new(body, None)));
         }
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();
         let answer = self.server.endpoint.get_response(request).await;
-        let place = place.flatten();
-        let mut answer = Response::from(answer).map(|body| Answering::new(body, waiting, place));
+        let under_way = UnderWay {
+            _waiting: waiting,
+            _place: place.flatten(),
+        };
+        let mut answer = Response::from(answer).map(|body| {
+            // Over HTTP/2 a client may put off reading for ever. An answer that is there as a whole takes no place
+            // meanwhile, and does not keep its connection.
+            let is_whole = body.size_hint().exact().is_some();
+            Answering::new(body, (closes || !is_whole).then_some(under_way))
+        });
         if closes && self.server.stop.is_ordered() {
             answer
                 .headers_mut()
@@ -190,19 +198,23 @@ impl<E: Endpoint + 'static> Connection<E> {
     }
 }
 
-/// The body of an answer; its request is over when it is sent.
+/// The body of an answer; its request is over when it is sent, unless it was before.
 pub(super) struct Answering<B> {
     body: B,
+    _under_way: Option<UnderWay>,
+}
+
+/// What a request holds until it is over.
+struct UnderWay {
     _waiting: Waiting,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<B> Answering<B> {
-    fn new(body: B, waiting: Waiting, place: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(body: B, under_way: Option<UnderWay>) -> Self {
         Self {
             body,
-            _waiting: waiting,
-            _place: place,
+            _under_way: under_way,
         }
     }
 }

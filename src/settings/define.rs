@@ -46,10 +46,9 @@ macro_rules! settings {
                 accepts: concat!($accepts $(, " from ", $lowest, " to ", $highest)?),
             }),+];
 
-            /// Reads every setting, also after one that is wrong; `None` when one is.
-            fn read(layers: &mut Layers) -> Option<Self> {
-                $(let $key = layers.read(stringify!($key));)+
-                Some(Self { $($key: $key?),+ })
+            /// Reads every setting; one that is wrong is noted and left as nobody sets it.
+            fn read(layers: &mut Layers) -> Self {
+                Self { $($key: layers.read(stringify!($key), $default)),+ }
             }
         }
     };

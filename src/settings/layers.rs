@@ -1,5 +1,6 @@
 //! The layers that settings come from, and what is wrong in them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use super::{BackendStorage, Setting, Settings};
 pub(crate) struct Layers {
     values: Figment,
     bad: Vec<String>,
+    /// The settings that have no value of theirs.
+    unread: BTreeSet<String>,
 }
 
 /// Everything that is wrong with the settings: a line each.
@@ -63,28 +66,32 @@ impl Layers {
         let values = Figment::from(Layer("default", defaults))
             .merge(Layer("file", written))
             .merge(Layer("environment", environment));
-        Ok(Self { values, bad })
+        Ok(Self {
+            values,
+            bad,
+            unread: BTreeSet::new(),
+        })
     }
 
     /// Reads one setting; notes it when its value is none.
-    pub(super) fn read<T: Value>(&mut self, key: &str) -> Option<T> {
+    pub(super) fn read<T: Value>(&mut self, key: &str, default: &str) -> T {
         let value = self.text(key).and_then(|text| T::from_text(&text));
-        if value.is_none() {
+        value.unwrap_or_else(|| {
             self.note(key);
-        }
-        value
+            self.unread.insert(key.to_owned());
+            T::from_text(default).expect("a default is a value")
+        })
     }
 
     /// The settings, unless something is wrong with one of them.
-    pub(super) fn judge(&mut self, settings: Option<Settings>) -> Result<Settings, BadSettings> {
-        if let Some(settings) = &settings {
-            self.check_ranges(settings);
-            self.check_table(settings);
-            self.check_interval(settings);
-        }
-        match settings {
-            Some(settings) if self.bad.is_empty() => Ok(settings),
-            _ => Err(BadSettings(std::mem::take(&mut self.bad))),
+    pub(super) fn judge(&mut self, settings: Settings) -> Result<Settings, BadSettings> {
+        self.check_ranges(&settings);
+        self.check_table(&settings);
+        self.check_interval(&settings);
+        if self.bad.is_empty() {
+            Ok(settings)
+        } else {
+            Err(BadSettings(std::mem::take(&mut self.bad)))
         }
     }
 
@@ -106,7 +113,9 @@ impl Layers {
     }
 
     fn check_interval(&mut self, settings: &Settings) {
-        if settings.heartbeat_persist_interval > settings.host_ttl / 2 {
+        let both = ["heartbeat_persist_interval", "host_ttl"];
+        let are_read = !both.iter().any(|key| self.unread.contains(*key));
+        if are_read && settings.heartbeat_persist_interval > settings.host_ttl / 2 {
             self.note("heartbeat_persist_interval");
         }
     }

@@ -39,6 +39,10 @@ pub(crate) enum CacheType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogLevel(pub(crate) LevelFilter);
 
+/// The name of a cluster of Envoy's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterName(pub(crate) String);
+
 /// A set of addresses: those in one of these networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Networks(pub(crate) Vec<IpNet>);
@@ -173,6 +177,14 @@ impl Value for LogLevel {
             "OFF" => LevelFilter::OFF,
             _ => return None,
         }))
+    }
+}
+
+impl Value for ClusterName {
+    fn from_text(text: &str) -> Option<Self> {
+        let name = text.trim();
+        let is_name = !name.is_empty() && !name.contains(char::is_control);
+        is_name.then(|| Self(name.to_owned()))
     }
 }
 

@@ -61,6 +61,42 @@ def names(contract: dict[str, Any]) -> Iterator[str]:
         yield from (f"schema {schema}, field {field}" for field in content.get("properties", ()))
 
 
+def orders(contract: dict[str, Any]) -> dict[str, list[str]]:
+    """What generators make arguments of, in whose order programs pass them."""
+    found = {}
+    for item in contract["paths"].values():
+        for method in METHODS & item.keys():
+            parameters = item.get("parameters", []) + item[method].get("parameters", [])
+            found[f"the parameters of {item[method]['operationId']}"] = [parameter["name"] for parameter in parameters]
+    for schema, content in contract["components"]["schemas"].items():
+        found[f"the fields of {schema}"] = list(content.get("properties", ()))
+        found[f"the required fields of {schema}"] = content.get("required", [])
+    return found
+
+
+def reordered(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What stands in another order than before, new names aside."""
+    now = orders(after)
+    for what, names_before in orders(before).items():
+        kept = [name for name in names_before if name in now.get(what, ())]
+        if kept != [name for name in now.get(what, ()) if name in kept]:
+            yield f"{what} have another order"
+
+
+def promises(contract: dict[str, Any]) -> Iterator[str]:
+    """What clients rely on beside the shape of bodies: headers that are always there, and values that are assumed."""
+    for item in contract["paths"].values():
+        for method in METHODS & item.keys():
+            operation = item[method]
+            name = f"operation {operation['operationId']}"
+            for parameter in item.get("parameters", []) + operation.get("parameters", []):
+                if "default" in parameter.get("schema", {}):
+                    yield f"{name}, parameter {parameter['name']}: the default {parameter['schema']['default']!r}"
+            for status, answer in operation["responses"].items():
+                headers = answer.get("headers", {}).items()
+                yield from (f"{name}, answer {status}: the header {header}" for header, about in headers if about.get("required"))
+
+
 def known_values(contract: dict[str, Any]) -> Iterator[str]:
     """The values that answers have so far, where they may have others later."""
     for schema, content in contract["components"]["schemas"].items():
@@ -73,7 +109,9 @@ def changes(released: Path, current: Path) -> dict[str, list[str]]:
     lost = sorted(set(names(before)) - set(names(after)))
     values = sorted(set(known_values(before)) ^ set(known_values(after)))
     by_level: dict[str, list[str]] = {name: [] for name in LEVELS}
+    broken = sorted(set(promises(before)) - set(promises(after)))
     by_level["major"] = [f"{name} is gone or has another name" for name in lost]
+    by_level["major"] += [*(f"{promise} is gone" for promise in broken), *reordered(before, after)]
     by_level["minor"] = [f"{value} is new or gone" for value in values]
     for change in diff(released, current):
         by_level[level(change)].append(described(change))

@@ -56,6 +56,21 @@ def optional(field: str, *path: str) -> Callable[[Contract], None]:
     return lambda contract: at(contract, *path, "required").remove(field)
 
 
+def turned(*path: str) -> Callable[[Contract], None]:
+    def edit(contract: Contract) -> None:
+        *parents, name = path
+        what = at(contract, *path)
+        turned_round = what[::-1] if isinstance(what, list) else dict(reversed(what.items()))
+        at(contract, *parents)[name] = turned_round
+
+    return edit
+
+
+def another_default(contract: Contract) -> None:
+    parameters = at(contract, *HISTORY, "parameters")
+    next(parameter for parameter in parameters if parameter["name"] == "limit")["schema"]["default"] = 10
+
+
 def schema_renamed(contract: Contract) -> None:
     renamed = yaml.safe_load(yaml.safe_dump(contract).replace("schemas/Host'", "schemas/Machine'"))
     contract.clear()
@@ -75,6 +90,7 @@ def path_parameter_renamed(contract: Contract) -> None:
 SERVICE = ("paths", "/v1/registration/{service}")
 LIST = (*SERVICE, "get")
 REGISTER = (*SERVICE, "post")
+HISTORY = ("paths", "/v1/history/{service}/{ip_address}", "get")
 HOST = ("components", "schemas", "Host")
 REGISTRATION = ("components", "schemas", "HostRegistration")
 STORE = ("components", "schemas", "StoreStatus")
@@ -108,6 +124,11 @@ CASES = {
     "another group": ("major", with_(["Health"], *LIST, "tags")),
     "another name of a schema": ("major", schema_renamed),
     "another name of a parameter": ("major", path_parameter_renamed),
+    "parameters in another order": ("major", turned(*HISTORY, "parameters")),
+    "fields in another order": ("major", turned("components", "schemas", "RegistrationTags", "properties")),
+    "required fields in another order": ("major", turned("components", "schemas", "RegistrationTags", "required")),
+    "a header that may be left out": ("major", with_(False, *LIST, "responses", "200", "headers", "ETag", "required")),
+    "another default": ("major", another_default),
     "credentials that must be sent": ("major", with_([{"token": []}], "security")),
 }
 
@@ -118,9 +139,9 @@ def test_a_change_asks_for_the_version_it_deserves(name: str, tmp_path: Path) ->
     contract = yaml.safe_load(CONTRACT.read_text())
     contract["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     released, current = tmp_path / "released.yaml", tmp_path / "current.yaml"
-    released.write_text(yaml.safe_dump(contract))
+    released.write_text(yaml.safe_dump(contract, sort_keys=False))
     edit(contract)
-    current.write_text(yaml.safe_dump(contract))
+    current.write_text(yaml.safe_dump(contract, sort_keys=False))
     found = gate.changes(released, current)
     highest = [level for level in gate.LEVELS if found[level]][-1:] or ["none"]
     assert highest == [wanted], found
@@ -133,10 +154,10 @@ def test_a_break_passes_with_the_next_major_version_alone(version: str, passes: 
     contract = yaml.safe_load(CONTRACT.read_text())
     contract["info"]["version"] = "1.2.3"
     released, current = tmp_path / "released.yaml", tmp_path / "current.yaml"
-    released.write_text(yaml.safe_dump(contract))
+    released.write_text(yaml.safe_dump(contract, sort_keys=False))
     without(*REGISTER)(contract)
     contract["info"]["version"] = version
-    current.write_text(yaml.safe_dump(contract))
+    current.write_text(yaml.safe_dump(contract, sort_keys=False))
     if passes:
         gate.compare(released, current)
     else:

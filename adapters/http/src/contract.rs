@@ -53,7 +53,8 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
             "A registry of live hosts. Hosts register themselves and send heartbeats; Envoy, SDKs and people read \
              which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
              header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
-             ASCII without blanks, or a new one. Everything that goes wrong is answered with an `DiscoveryError`.\n\nWhat is \
+             ASCII without blanks, or a new one. Everything that goes wrong is answered with a `DiscoveryError`. \
+             What is no HTTP is answered 400, and a head of more than 64 KiB 431, with neither.\n\nWhat is \
              added to this contract breaks no client that passes over fields and events it does not know: where an \
              answer has one of some known values (`x-extensible-enum`), there may be others later.",
         )

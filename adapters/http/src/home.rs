@@ -75,15 +75,26 @@ impl HomeApi {
     }
 }
 
-/// Whether a client names HTML among what it wants, as every browser does.
+/// Whether a client would rather have HTML than JSON, as every browser would. Who takes both alike is no browser.
 fn wants_html(headers: &HeaderMap) -> bool {
-    let lines = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|range| {
-        let name = range.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case("text/html")
+    let lines = headers.get_all(ACCEPT).iter();
+    let ranges = lines.filter_map(|line| line.to_str().ok());
+    let ranges: Vec<&str> = ranges.flat_map(|line| line.split(',')).collect();
+    let weight = |names: &[&str]| {
+        // The most specific of them counts.
+        let ranges = names.iter().filter_map(|name| weight_of(name, &ranges));
+        ranges.into_iter().next().unwrap_or(0.0)
+    };
+    weight(&["text/html", "text/*", "*/*"]) > weight(&["application/json", "application/*", "*/*"])
+}
+
+/// The weight of a media range (RFC 9110, 12.5.1), if it is among these.
+fn weight_of(name: &str, ranges: &[&str]) -> Option<f32> {
+    ranges.iter().find_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_it = parts.next()?.eq_ignore_ascii_case(name);
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        is_it.then(|| weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
     })
 }
 

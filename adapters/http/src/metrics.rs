@@ -29,7 +29,7 @@ const USUAL: [StatusCode; 6] = [
 
 type Labels<const N: usize> = [(&'static str, String); N];
 type Answered = Family<Labels<2>, Counter>;
-type Seconds = Family<Labels<1>, Histogram, fn() -> Histogram>;
+type Seconds = Family<Labels<2>, Histogram, fn() -> Histogram>;
 
 /// The metrics of all operations.
 #[derive(Clone)]
@@ -43,8 +43,13 @@ pub(crate) struct HttpMetrics {
 /// The metrics of one operation.
 pub(crate) struct Meter {
     operation: String,
-    answered: Answered,
-    usual: [OnceLock<Counter>; USUAL.len()],
+    metrics: HttpMetrics,
+    usual: [OnceLock<Series>; USUAL.len()],
+}
+
+/// The metrics of one operation's answers of one status.
+struct Series {
+    answered: Counter,
     seconds: Histogram,
 }
 
@@ -63,7 +68,7 @@ impl HttpMetrics {
         );
         registry.register(
             "discovery_http_request_duration_seconds",
-            "Time from a request's header to its answer, by operation",
+            "Time from a request's header to its answer, by operation and status",
             metrics.seconds.clone(),
         );
         registry.register(
@@ -76,12 +81,10 @@ impl HttpMetrics {
 
     /// The metrics of one operation, resolved once.
     pub(crate) fn meter(&self, operation: &str) -> Meter {
-        let labels = [("operation", operation.to_owned())];
         Meter {
             operation: operation.to_owned(),
-            answered: self.answered.clone(),
+            metrics: self.clone(),
             usual: Default::default(),
-            seconds: self.seconds.get_or_create_owned(&labels),
         }
     }
 }
@@ -96,15 +99,24 @@ impl Meter {
     pub(crate) fn note(&self, status: StatusCode, took: Duration) {
         let usual = USUAL.iter().position(|usual| *usual == status);
         match usual.map(|position| &self.usual[position]) {
-            Some(counter) => counter.get_or_init(|| self.counter(status)).inc(),
-            None => self.counter(status).inc(),
-        };
-        self.seconds.observe(took.as_secs_f64());
+            Some(series) => series.get_or_init(|| self.series(status)).note(took),
+            None => self.series(status).note(took),
+        }
     }
 
-    fn counter(&self, status: StatusCode) -> Counter {
+    fn series(&self, status: StatusCode) -> Series {
         let (operation, status) = (self.operation.clone(), status.as_str().to_owned());
-        self.answered
-            .get_or_create_owned(&[("operation", operation), ("status", status)])
+        let labels = [("operation", operation), ("status", status)];
+        Series {
+            answered: self.metrics.answered.get_or_create_owned(&labels),
+            seconds: self.metrics.seconds.get_or_create_owned(&labels),
+        }
+    }
+}
+
+impl Series {
+    fn note(&self, took: Duration) {
+        self.answered.inc();
+        self.seconds.observe(took.as_secs_f64());
     }
 }

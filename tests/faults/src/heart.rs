@@ -15,6 +15,7 @@ use crate::lists::addresses;
 
 /// A service whose hosts all check in every second.
 pub(crate) struct Hearts {
+    target: Target,
     fleet: Fleet,
     beating: JoinHandle<()>,
     reading: JoinHandle<()>,
@@ -43,6 +44,7 @@ impl Hearts {
         Ok(Self {
             beating: tokio::spawn(beat(target, fleet.clone(), Arc::clone(&seen))),
             reading: tokio::spawn(read(target, hosts, Arc::clone(&seen))),
+            target,
             fleet,
             seen,
         })
@@ -51,6 +53,11 @@ impl Hearts {
     /// Nobody beats or reads from now on, or again.
     pub(crate) fn rest(&self, resting: bool) {
         self.seen.resting.store(resting, Relaxed);
+    }
+
+    /// Reads the list once, also while nobody beats or reads.
+    pub(crate) async fn look(&self) -> Result<()> {
+        look(&mut Client::of(self.target), self.hosts(), &self.seen).await
     }
 
     /// How many hosts there are.
@@ -101,14 +108,19 @@ async fn beat(target: Target, fleet: Fleet, seen: Arc<Seen>) {
 async fn read(target: Target, hosts: u32, seen: Arc<Seen>) {
     let mut client = Client::of(target);
     loop {
-        if !seen.resting.load(Relaxed)
-            && let Ok(answer) = client.ask(&get(&list_path(SERVICE))).await
-        {
-            let listed = addresses(&answer.body).map_or(0, |listed| listed.len() as u64);
-            seen.reads.fetch_add(1, Relaxed);
-            seen.missing
-                .fetch_add(u64::from(hosts).saturating_sub(listed), Relaxed);
+        if !seen.resting.load(Relaxed) {
+            // A request that gets no answer misses nobody.
+            let _ = look(&mut client, hosts, &seen).await;
         }
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+async fn look(client: &mut Client, hosts: u32, seen: &Seen) -> Result<()> {
+    let answer = client.ask(&get(&list_path(SERVICE))).await?;
+    let listed = addresses(&answer.body).map_or(0, |listed| listed.len() as u64);
+    seen.reads.fetch_add(1, Relaxed);
+    let missing = u64::from(hosts).saturating_sub(listed);
+    seen.missing.fetch_add(missing, Relaxed);
+    Ok(())
 }

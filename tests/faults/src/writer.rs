@@ -14,8 +14,8 @@ use crate::client::{Client, delete, form, host};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Writer {
     service: String,
-    /// The last turn of which everything was acknowledged.
-    acknowledged: u64,
+    /// The last turn in which each of its requests was acknowledged.
+    acknowledged: [u64; 4],
     /// The last turn of which anything was sent.
     sent: u64,
     /// How many requests were acknowledged in all.
@@ -45,16 +45,18 @@ impl Writer {
         while pace.turn(turn).await.is_some() {
             turn += stride;
             self.sent += 1;
-            for request in self.requests_of(self.sent) {
-                match client.ask(&request).await {
-                    Ok(answer) if (200..300).contains(&answer.status) => self.requests += 1,
+            for (kind, request) in self.requests_of(self.sent).iter().enumerate() {
+                match client.ask(request).await {
+                    Ok(answer) if (200..300).contains(&answer.status) => {
+                        self.acknowledged[kind] = self.sent;
+                        self.requests += 1;
+                    }
                     Ok(answer) => {
                         return Err(format!("a write was answered {}", answer.status).into());
                     }
                     Err(_killed) => return Ok(self),
                 }
             }
-            self.acknowledged = self.sent;
         }
         Ok(self)
     }
@@ -72,7 +74,8 @@ impl Writer {
 
     /// How many acknowledged writes a node does not show any more.
     pub(crate) async fn lost(&self, target: Target) -> Result<Vec<String>> {
-        if self.acknowledged == 0 {
+        let [registered, weighed, _, deleted] = self.acknowledged;
+        if registered == 0 {
             return Ok(Vec::new());
         }
         let list = Client::of(target)
@@ -84,31 +87,35 @@ impl Writer {
             hosts.find(|host| host["ip_address"] == address)
         };
         let (kept, gone) = (find("10.0.0.1"), find("10.0.0.2"));
-        // What was sent since the last acknowledged turn may have been stored or not: several turns, where the node was
+        // What was sent since the last acknowledgement may have been stored or not: in several turns, where the node was
         // killed soon after a start.
-        let turns = self.acknowledged..=self.sent;
-        let unfinished = self.acknowledged + 1..=self.sent;
+        let since = |acknowledged| acknowledged..=self.sent;
         let revision = kept.and_then(|host| host["revision"].as_str()?.parse().ok());
         let weight = kept.and_then(|host| host["tags"]["load_balancing_weight"].as_u64());
         let returned = gone.and_then(|host| host["revision"].as_str()?.parse().ok());
         let found_lost = [
             (
                 "a registration",
-                !revision.is_some_and(|turn: u64| turns.contains(&turn)),
+                !revision.is_some_and(|turn: u64| since(registered).contains(&turn)),
             ),
             (
                 "a weight",
-                !weight.is_some_and(|weight| turns.clone().any(|turn| turn % 100 + 1 == weight)),
+                weighed > 0
+                    && !weight
+                        .is_some_and(|weight| since(weighed).any(|turn| turn % 100 + 1 == weight)),
             ),
             // It is there only when the node ended between its registration and its deletion.
             (
                 "a deletion",
-                gone.is_some() && !returned.is_some_and(|turn| unfinished.contains(&turn)),
+                gone.is_some() && !returned.is_some_and(|turn| since(deleted + 1).contains(&turn)),
             ),
         ];
         let all_lost = found_lost.iter().filter(|(_, is_lost)| *is_lost);
         Ok(all_lost
-            .map(|(what, _)| format!("{what} after {turns:?} in {list}"))
+            .map(|(what, _)| {
+                let (acknowledged, sent) = (self.acknowledged, self.sent);
+                format!("{what} after {acknowledged:?} of {sent} in {list}")
+            })
             .collect())
     }
 }

@@ -112,7 +112,7 @@ async fn requests_are_counted_by_operation_and_status() {
         r#"discovery_http_requests_total{operation="none",status="400"} 1"#,
         r#"discovery_http_requests_total{operation="deregisterHost",status="200"} 1"#,
         r#"discovery_http_requests_total{operation="deregisterHost",status="400"} 1"#,
-        r#"discovery_http_request_duration_seconds_count{operation="listHosts"} 2"#,
+        r#"discovery_http_request_duration_seconds_count{operation="listHosts",status="200"} 2"#,
         "discovery_http_requests_in_flight 1",
     ] {
         assert!(

@@ -114,6 +114,8 @@ async fn stopped(node: &Node, hearts: &Hearts) -> Result<()> {
     node.signal(Signal::STOP)?;
     sleep(TTL + TTL / 3).await;
     node.signal(Signal::CONT)?;
+    // The first to see what the node takes the time for.
+    hearts.look().await?;
     hearts.rest(false);
     sleep(TTL).await;
     Ok(())

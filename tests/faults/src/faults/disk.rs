@@ -29,6 +29,6 @@ async fn run(scale: Scale) -> Result<Outcome> {
             outcome.add(breakage.name(), tried);
         }
     }
-    outcome.add("files", files::tried().await?);
+    outcome.add("files", files::tried(scale).await?);
     Ok(outcome)
 }

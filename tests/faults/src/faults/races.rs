@@ -36,8 +36,8 @@ const ADDRESS: &str = "10.0.0.1";
 async fn run(scale: Scale) -> Result<Outcome> {
     let interleavings: u64 = scale.pick(2000, 10_000);
     let mut outcome = Outcome::of(format!(
-        "{interleavings} interleavings on each storage: two fifths of a weight and a check-in, two fifths of a deletion \
-         and a weight after a check-in, a fifth of a sweep and a check-in"
+        "{interleavings} interleavings on each storage: two fifths of a weight and a check-in, a fifth each of a \
+         deletion and a weight after a check-in, of a deletion and a check-in after a weight, of a sweep and a check-in"
     ));
     for storage in ["InMemory", "InFile"] {
         let launch = Launch::new(&SETTINGS)?.with("BACKEND_STORAGE", storage);
@@ -101,8 +101,9 @@ impl Racer {
             for turn in 0..2 {
                 self.weight_against_check_in(1 + (2 * round + turn) % 100)
                     .await?;
-                self.deletion_against_weight().await?;
             }
+            self.deletion_against_weight().await?;
+            self.deletion_against_check_in().await?;
             self.sweep_against_check_in(round).await?;
         }
         Ok(self.lost)
@@ -138,6 +139,23 @@ impl Racer {
         if !shown.is_null() || !matches!(weighed.status, 204 | 404) {
             self.lost
                 .push(format!("a deletion: {shown} beside {}", weighed.status));
+        }
+        Ok(())
+    }
+
+    /// Whichever comes first, nothing is left of what was there before the deletion.
+    async fn deletion_against_check_in(&mut self) -> Result<()> {
+        let (first, weigh) = (self.check_in(), self.weigh(7));
+        self.host.insist(&first).await?;
+        self.operator.insist(&weigh).await?;
+        let (check_in, delete) = (self.check_in(), delete(&self.path()));
+        tokio::try_join!(self.host.insist(&check_in), self.operator.insist(&delete))?;
+        let shown = self.shown().await?;
+        let anew = shown["revision"].as_str() == Some(&*self.revision.to_string())
+            && shown["tags"]["load_balancing_weight"].is_null();
+        if !shown.is_null() && !anew {
+            self.lost
+                .push(format!("a deletion beside a check-in: {shown}"));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::launch::Launch;
 
 pub(crate) const FAULT: Fault = Fault {
     name: "unread-log",
-    mark: "no effect on serving: 0 failed requests, p99 within 2x (and 20 ms) of a node beside it whose log is read, \
+    mark: "no effect on serving: 0 failed requests, p99 within 2x (and 2 ms) of a node beside it whose log is read, \
            memory grows < 32 MiB",
     run: |scale| Box::pin(run(scale)),
 };

@@ -8,7 +8,7 @@ use discovery_bench::fleet::Fleet;
 use discovery_bench::pace::register;
 use tempfile::TempDir;
 
-use crate::fault::Outcome;
+use crate::fault::{Outcome, Scale};
 use crate::launch::{Launch, Node};
 use crate::lists;
 use discovery_bench::client::Connection;
@@ -16,7 +16,7 @@ use discovery_bench::client::Connection;
 const HOSTS: u32 = 20;
 const SETTINGS: [(&str, &str); 2] = [("BACKEND_STORAGE", "InFile"), ("HOST_TTL", "86400")];
 
-pub(super) async fn tried() -> Result<Outcome> {
+pub(super) async fn tried(scale: Scale) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let folder = Arc::new(TempDir::new()?);
     let node = start(&folder).await?;
@@ -25,7 +25,7 @@ pub(super) async fn tried() -> Result<Outcome> {
     let path = folder.path().join("discovery-data/hosts.redb");
     let whole = fs::read(&path)?;
     let (mut refused, mut wrong) = (0, Vec::new());
-    for length in lengths(whole.len()) {
+    for length in lengths(whole.len(), scale) {
         fs::write(&path, &whole[..length])?;
         match opened(&folder, &path).await? {
             Opened::Refused => refused += 1,
@@ -33,7 +33,7 @@ pub(super) async fn tried() -> Result<Outcome> {
             other => wrong.push(format!("{length} bytes: {}", other.said())),
         }
     }
-    let cut = lengths(whole.len()).len();
+    let cut = lengths(whole.len(), scale).len();
     outcome.hold(
         wrong.is_empty(),
         format!("{refused} of {cut} cut files refused, the others whole {wrong:?}"),
@@ -71,11 +71,11 @@ impl Opened {
     }
 }
 
-/// Some lengths over the whole file, and more in its last page.
-fn lengths(whole: usize) -> Vec<usize> {
+/// Some lengths over the whole file, and every one in its last page, or some where little is tried.
+fn lengths(whole: usize, scale: Scale) -> Vec<usize> {
     let spread = (0..8).map(|eighth| whole / 8 * eighth);
-    let last_page = (1..8).map(|step| whole - step * 512);
-    spread.chain(last_page).chain([whole - 1]).collect()
+    let last_page = (1..4096).step_by(scale.pick(512, 1));
+    spread.chain(last_page.map(|cut| whole - cut)).collect()
 }
 
 async fn opened(folder: &Arc<TempDir>, path: &std::path::Path) -> Result<Opened> {
