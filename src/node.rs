@@ -46,25 +46,9 @@ pub(crate) enum StartError {
 pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(), StartError> {
     let signals = Signals::catch()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let lease = Arc::new(LeaseClock::new(Arc::clone(&clock)));
-    let history = Arc::new(History::new(settings.history_events));
-    let mut around = Surroundings {
-        settings,
-        lease: &lease,
-        clock: &clock,
-        history: &history,
-        metrics: &mut metrics,
-    };
-    let mut storage = Storage::open(&mut around).await?;
-    let repository = Arc::clone(&storage.repository);
-    let registry = Registry::new(repository, lease, liveness(settings));
-    let registry = Arc::new(registry.remembering(history));
+    let (mut storage, registry) = open(settings, &clock, &mut metrics).await?;
     let health = Arc::new(Health::default());
-    if storage
-        .saved_lists
-        .as_ref()
-        .is_some_and(|lists| lists.load())
-    {
+    if storage.load_saved_lists() {
         health.has_something_to_serve();
     }
     let places = Arc::new(Places::new(
@@ -82,22 +66,49 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
         other_nodes.join(&mut tasks, &xds, storage.changes.subscribe());
     }
     let app = app(settings, &registry, &health, &xds, clock, metrics);
+    let stop = told_to_stop(signals, settings.shutdown_delay, &health, &xds);
+    serve(settings, Server::new(app, places), stop).await?;
+    drop(tasks);
+    // First, for whoever stops the process may not have the patience for the rest of an outage.
+    storage.save_lists().await;
+    record_the_end(&registry).await;
+    storage.close().await;
+    Ok(())
+}
 
+/// The store, and the rules over it.
+async fn open(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &mut Metrics,
+) -> Result<(Storage, Arc<Registry>), OpenError> {
+    let lease = Arc::new(LeaseClock::new(Arc::clone(clock)));
+    let history = Arc::new(History::new(settings.history_events));
+    let mut around = Surroundings {
+        settings,
+        lease: &lease,
+        clock,
+        history: &history,
+        metrics,
+    };
+    let storage = Storage::open(&mut around).await?;
+    let repository = Arc::clone(&storage.repository);
+    let registry = Registry::new(repository, lease, liveness(settings));
+    Ok((storage, Arc::new(registry.remembering(history))))
+}
+
+/// Serves on the address of the settings until `stop` is over.
+async fn serve(
+    settings: &Settings,
+    server: Server<App>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
     let address = SocketAddr::new(settings.bind_address, settings.port);
     let refused = |error| StartError::Bind(address, error);
     let listener = bind(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     info!(%address, "listening");
-    let server = Arc::new(Server::new(app, places));
-    server
-        .serve(
-            listener,
-            told_to_stop(signals, settings.shutdown_delay, &health, &xds),
-        )
-        .await;
-    drop(tasks);
-    record_the_end(&registry).await;
-    storage.close().await;
+    Arc::new(server).serve(listener, stop).await;
     Ok(())
 }
 

@@ -106,15 +106,24 @@ impl Storage {
         })
     }
 
+    /// Loads the lists that were saved at an earlier stop; tells whether there is anything to serve.
+    pub(crate) fn load_saved_lists(&self) -> bool {
+        self.saved_lists.as_ref().is_some_and(|lists| lists.load())
+    }
+
+    /// Saves the lists, in case the store is down at the next start.
+    pub(crate) async fn save_lists(&self) {
+        if let Some(saved_lists) = &self.saved_lists {
+            saved_lists.save().await;
+        }
+    }
+
     /// Writes what was held back and what was asked for before, and closes the store.
     pub(crate) async fn close(&self) {
         if let Some(held_back) = &self.held_back
             && let Err(error) = held_back.store_all().await
         {
             warn!(%error, "heartbeats that were held back are not stored");
-        }
-        if let Some(saved_lists) = &self.saved_lists {
-            saved_lists.save().await;
         }
         if let Some(file) = &self.file {
             file.close().await;
