@@ -142,11 +142,14 @@ impl<E: Endpoint + 'static> Connection<E> {
                 }
                 match ready!(watchdog.poll(&self.activity, cx)) {
                     Verdict::Quiet(looks) if looks < self.patience(patience) => {}
-                    Verdict::Quiet(_) if told_to_end || self.activity.is_new() => break,
+                    Verdict::Quiet(_) if told_to_end => break,
                     Verdict::Slow => break,
                     Verdict::Quiet(_) | Verdict::LastCall => {
                         told_to_end = true;
                         served.as_mut().graceful_shutdown();
+                        if self.activity.is_new() {
+                            watchdog.look_soon();
+                        }
                     }
                 }
             }

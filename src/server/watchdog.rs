@@ -54,6 +54,11 @@ impl Watchdog {
         }
     }
 
+    /// Has the next look come soon.
+    pub(super) fn look_soon(&mut self) {
+        self.look_in(Self::STOPPING_PAUSE);
+    }
+
     /// Ready when something is wrong. To be polled after everything that may note activity.
     pub(super) fn poll(&mut self, activity: &Activity, cx: &mut Context<'_>) -> Poll<Verdict> {
         let head = activity.open_head();

@@ -204,11 +204,6 @@ impl HostRepository for DynamoDbHostRepository {
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.check_table().await?;
         self.recall().await?;
-        let (before, known) = self.table.record(now, &self.lease.outages()).await?;
-        // Other nodes have lived through outages, too: the next record keeps those that this one has just replaced.
-        for outage in known {
-            self.lease.remember_outage(outage);
-        }
-        Ok(before)
+        self.table.record(now, &self.lease.outages()).await
     }
 }

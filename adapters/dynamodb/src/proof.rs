@@ -36,12 +36,13 @@ impl DynamoDbHostRepository {
 }
 
 impl Table {
-    /// Records a moment and the outages before it in the place of what was recorded last, and returns that.
+    /// Records a moment and the outages before it in the place of what was recorded last, and returns that moment. What
+    /// another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
         outages: &[Outage],
-    ) -> Result<(Option<DateTime<Utc>>, Vec<Outage>), StoreError> {
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut update = shaped_like_a_host(now, PROOF)
             .into_iter()
             .fold(Expression::default(), |update, (name, value)| {
@@ -53,8 +54,7 @@ impl Table {
         }
         let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
-        let before = before.unwrap_or_default();
-        Ok((time(&before), self::outages(&before).collect()))
+        Ok(before.as_ref().and_then(time))
     }
 
     /// The failure of a write that had no condition.

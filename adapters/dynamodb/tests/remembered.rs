@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::{Node, World};
 use discovery_domain::{Clock as _, HostRepository, LeaseClock, Row};
-use discovery_testkit::emulator::Item;
 
 const OUTAGE: Duration = Duration::from_hours(3);
 
@@ -51,33 +50,6 @@ async fn a_node_that_starts_after_an_outage_does_not_count_it_although_others_ha
     prove(&node).await;
     let counted = LeaseClock::LONGEST_GAP + Duration::from_secs(4);
     assert_eq!(age_at_first_sight(&world).await, counted);
-}
-
-#[tokio::test]
-async fn a_node_that_records_forgets_no_outage_that_another_has_recorded() {
-    let world = World::new().await;
-    let node = world.node().await;
-    node.register("web", "10.0.0.1").await;
-    prove(&node).await;
-    world.clock.advance(OUTAGE);
-    prove(&node).await;
-    // The other starts when there is none on record.
-    let mut row = world.emulator.items(common::TABLE).await;
-    let mut row = row.remove(row.iter().position(is_proof).expect("there is one"));
-    let outages = row.insert("outages".into(), AttributeValue::L(Vec::new()));
-    world.emulator.put(common::TABLE, row.clone()).await;
-    let other = world.node().await;
-    prove(&other).await;
-    row.extend([("outages".to_owned(), outages.expect("they are recorded"))]);
-    world.emulator.put(common::TABLE, row).await;
-    for _ in 0..2 {
-        prove(&other).await;
-    }
-    assert_eq!(age_at_first_sight(&world).await, LeaseClock::LONGEST_GAP);
-}
-
-fn is_proof(row: &Item) -> bool {
-    row.contains_key("outages")
 }
 
 #[tokio::test]

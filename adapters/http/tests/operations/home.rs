@@ -6,7 +6,14 @@ use crate::support::{Call, Server, settings};
 async fn a_program_is_told_what_this_is_in_json() {
     let server = Server::new();
     server.register("web", "10.0.0.1").await;
-    for accept in ["*/*", "application/json", ""] {
+    let neither = "application/json, text/html;q=0";
+    for accept in [
+        "*/*",
+        "application/json",
+        "",
+        neither,
+        "text/html, application/json",
+    ] {
         let home = server.answer(Call::get("/").header("accept", accept)).await;
         assert_eq!(home.header("content-type"), Some("application/json"));
         assert_eq!(home.header("vary"), Some("accept"));
