@@ -199,10 +199,10 @@ fn address(
     match (fields.string("ip").transpose(), own) {
         (None, Some(true)) => wrong.check("auto_ip", auto_ip.address(caller)),
         (None, None) => None,
-        (sent, _) => wrong.check(
-            "ip",
-            required(sent.transpose()).and_then(|text| HostAddress::parse(&text)),
-        ),
+        (sent, own) => {
+            let ip = required(sent.transpose()).and_then(|text| HostAddress::parse(&text));
+            own.and(wrong.check("ip", ip))
+        }
     }
 }
 

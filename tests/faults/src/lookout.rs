@@ -53,7 +53,17 @@ impl Lookout {
         what: &str,
         is: impl Fn(&Addresses) -> bool,
     ) -> Result<Instant> {
-        let deadline = now() + PATIENCE;
+        self.sees_after(Duration::ZERO, what, is).await
+    }
+
+    /// The same for what needs so much time by right.
+    pub(crate) async fn sees_after(
+        &self,
+        time: Duration,
+        what: &str,
+        is: impl Fn(&Addresses) -> bool,
+    ) -> Result<Instant> {
+        let deadline = now() + time + PATIENCE;
         loop {
             if let Some((at, list)) = self.seen().last() {
                 if is(list) {

@@ -284,6 +284,13 @@ async fn everything_that_is_wrong_is_told_at_once_and_briefly() {
     ] {
         assert!(wrong.contains(&format!("{tag:?}")), "{wrong}");
     }
+    let body = r#"{"ip": "10.0.0.1", "auto_ip": {}, "port": 80, "revision": "a", "tags":
+        {"az": "a", "region": "b", "instance_id": "c"}}"#;
+    let answer = answered(Call::post(PATH).json(body)).await;
+    assert_eq!(
+        answer.wrong(400, "auto_ip"),
+        "must be true or false, got {}"
+    );
     let long = "\u{e9}".repeat(30_000);
     for body in [
         format!(r#"{{"tags": "{long}"}}"#),

@@ -108,7 +108,9 @@ async fn die(
     }
     let silent = now();
     for (which, lookout) in ["right", "ahead"].iter().zip(lookouts) {
-        let gone = lookout.sees("the living", |list| *list == living).await?;
+        let gone = lookout
+            .sees_after(ttl, "the living", |list| *list == living)
+            .await?;
         let took = gone - silent;
         outcome.hold(
             took <= ttl + Duration::from_secs(2),
