@@ -42,6 +42,20 @@ fn every_snippet_stands_in_the_file_it_is_cut_from() {
     }
 }
 
+/// The tests with a real Envoy start those files.
+#[test]
+fn the_bootstraps_are_printed_as_they_are_started() {
+    for name in ["ads-delta", "rest-cds-eds", "rest-eds"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/envoy/{name}.yaml"));
+        let bootstrap = std::fs::read_to_string(file).expect("the bootstrap is there");
+        let printed = format!("```yaml\n{bootstrap}```\n");
+        assert!(
+            README.contains(&printed),
+            "the README prints another {name}.yaml"
+        );
+    }
+}
+
 #[test]
 fn every_generator_is_shown_with_an_example() {
     let shown: Vec<_> = snippets().iter().map(|snippet| snippet.file).collect();
