@@ -82,8 +82,8 @@ fn wants_html(headers: &HeaderMap) -> bool {
     let ranges: Vec<&str> = ranges.flat_map(|line| line.split(',')).collect();
     let weight = |names: &[&str]| {
         // The most specific of them counts.
-        let ranges = names.iter().filter_map(|name| weight_of(name, &ranges));
-        ranges.into_iter().next().unwrap_or(0.0)
+        let weight = names.iter().find_map(|name| weight_of(name, &ranges));
+        weight.unwrap_or(0.0)
     };
     weight(&["text/html", "text/*", "*/*"]) > weight(&["application/json", "application/*", "*/*"])
 }

@@ -136,7 +136,7 @@ impl Cached {
     async fn read(&self, key: Key, not_before: LeaseInstant) -> Result<Reading, StoreError> {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
-        let came = self.0.clock.monotonic();
+        let (came, mut is_first_load) = (self.0.clock.monotonic(), true);
         loop {
             if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
@@ -148,10 +148,18 @@ impl Cached {
             let began = flight.began;
             let waited = self.0.clock.monotonic().saturating_sub(came);
             let patience = Self::PATIENCE.saturating_sub(waited);
-            match self.landing(&key, &entry, flight, patience).await {
-                Ok(()) if began < not_before => {}
-                Ok(()) => return entry.last_read().ok_or_else(abandoned),
-                Err(error) => return entry.last_known().ok_or(error),
+            match Self::landing(&entry, flight, patience).await {
+                Some(Ok(())) if began < not_before => is_first_load = false,
+                Some(Ok(())) => return entry.last_read().ok_or_else(abandoned),
+                Some(Err(error)) => return entry.last_known().ok_or(error),
+                None => {
+                    let overdue = overdue();
+                    // One that began while this reader waited for another has not had its time yet.
+                    if is_first_load {
+                        self.fails(&key, &overdue);
+                    }
+                    return entry.last_known().ok_or(overdue);
+                }
             }
         }
     }
@@ -163,29 +171,23 @@ impl Cached {
         Some(reading)
     }
 
-    /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes.
+    /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes. `None`
+    /// where the patience has ended.
     async fn landing(
-        &self,
-        key: &Key,
         entry: &Entry,
         mut flight: Flight,
         patience: Duration,
-    ) -> Result<(), StoreError> {
+    ) -> Option<Result<(), StoreError>> {
         let landing = flight.ended.wait_for(Option::is_some);
         let ended = if entry.last_known().is_none() {
             landing.await
         } else {
-            let Ok(ended) = timeout(patience, landing).await else {
-                let overdue = StoreError::Unavailable {
-                    what: "it did not answer a read within 300 ms".into(),
-                    source: None,
-                };
-                self.fails(key, &overdue);
-                return Err(overdue);
-            };
-            ended
+            timeout(patience, landing).await.ok()?
         };
-        ended.map_err(|_| abandoned())?.clone().unwrap_or(Ok(()))
+        Some(match ended {
+            Ok(ended) => ended.clone().unwrap_or(Ok(())),
+            Err(_) => Err(abandoned()),
+        })
     }
 
     /// Starts a load that ends whether or not anybody still waits for it.
@@ -259,6 +261,13 @@ impl Outages {
             Key::Service(_) => &self.of_services,
             Key::Repo(_) => &self.of_repos,
         }
+    }
+}
+
+fn overdue() -> StoreError {
+    StoreError::Unavailable {
+        what: "it did not answer a read within 300 ms".into(),
+        source: None,
     }
 }
 
