@@ -8,15 +8,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use discovery_http::{RequestId, X_REQUEST_ID};
-use http_body_util::Full;
+use discovery_http::no_place;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use poem::Endpoint;
-use poem::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use poem::http::{Response, StatusCode};
+use poem::http;
 #[cfg(target_os = "linux")]
 use socket2::{SockFilter, SockRef};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -137,23 +134,8 @@ fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer
 async fn refuse(stream: TcpStream) {
     let mut rules = http1::Builder::new();
     let rules = rules.keep_alive(false).header_read_timeout(None);
-    let full = service_fn(|_| ready(Ok::<_, Infallible>(no_place("connections"))));
+    let full = || http::Response::from(no_place("connections"));
+    let full = service_fn(move |_| ready(Ok::<_, Infallible>(full())));
     // It is refused also when it does not hear of it.
     drop(rules.serve_connection(TokioIo::new(stream), full).await);
-}
-
-/// Says that there are too many of these.
-pub(super) fn no_place(of_what: &str) -> Response<Full<Bytes>> {
-    let id = RequestId::current();
-    let answer = Response::builder()
-        .status(StatusCode::SERVICE_UNAVAILABLE)
-        .header(CONTENT_TYPE, "application/json")
-        .header(RETRY_AFTER, "1")
-        .header(X_REQUEST_ID, id.as_str());
-    let why = format!(
-        "{{\"error\": \"too many {of_what} to this node, try again\", \"request_id\": \"{id}\"}}\n"
-    );
-    answer
-        .body(Full::from(why))
-        .expect("these headers are valid")
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use discovery_http::no_place;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -26,7 +26,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::Server;
-use super::accept::no_place;
 use super::activity::{Activity, Waiting, Watched};
 use super::watchdog::{Verdict, Watchdog};
 
@@ -175,9 +174,8 @@ impl<E: Endpoint + 'static> Connection<E> {
         let waiting = self.activity.begin_request();
         let place = (!closes).then(|| self.server.places.take_for_request());
         if let Some(None) = place {
-            let body =
-                no_place("requests").map(|body| body.map_err(|never| match never {}).boxed());
-            return Ok(body.map(|body| Answering::new(body, None)));
+            let answer = Response::from(no_place("requests"));
+            return Ok(answer.map(|body| Answering::new(body, None)));
         }
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();

@@ -53,6 +53,7 @@ pub use contract::{API_VERSION, Contract};
 pub use health::Health;
 pub use lists::Lists;
 pub use panics::log_panics;
+pub use refusal::no_place;
 pub use render::{ListRenderer, Rendered, Subject};
 pub use request_id::{RequestId, X_REQUEST_ID};
 

@@ -7,6 +7,7 @@ use poem::{Error as PoemError, IntoResponse, Response};
 
 use crate::error::Error;
 use crate::json::Json;
+use crate::request_id::{RequestId, X_REQUEST_ID};
 
 /// Refuses a request, saying what is wrong.
 pub(crate) fn refusal(status: StatusCode, wrong: impl Into<String>) -> Response {
@@ -48,6 +49,16 @@ pub(crate) fn too_long() -> Response {
 /// Refuses a body of which too many others are on their way.
 pub(crate) fn no_room() -> Response {
     unavailable("there is no room for this body while so many others arrive, send it again")
+}
+
+/// Refuses what would be one too many of these, before there is a request of an [`App`](crate::App) to answer: under an
+/// id of its own.
+pub fn no_place(of_what: &str) -> Response {
+    let id = RequestId::current();
+    let wrong = format!("too many {of_what} to this node, try again");
+    let mut response = id.clone().within(|| unavailable(&wrong));
+    response.headers_mut().insert(X_REQUEST_ID, id.header());
+    response
 }
 
 fn unavailable(wrong: &str) -> Response {

@@ -50,6 +50,11 @@ impl RequestId {
         CURRENT.scope(self, answering).await
     }
 
+    /// Does what answers the request at once, with this id.
+    pub(crate) fn within<T>(self, answering: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, answering)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         let text = match &self.0 {

@@ -9,7 +9,6 @@ mod reply;
 mod request;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use discovery_domain::ServiceName;
@@ -75,7 +74,7 @@ impl Polls {
         request: &Request,
         body: Sent<DiscoveryRequest>,
     ) -> Result<Discovered<EndpointDiscovery>, Refused> {
-        let found = self.answer(Kind::Endpoints, request, body).await;
+        let found = self.answer(Kind::Endpoints, body).await;
         found
             .map(Discovered::from)
             .map_err(|failure| failure.refusing(request))
@@ -97,7 +96,7 @@ impl Polls {
         request: &Request,
         body: Sent<DiscoveryRequest>,
     ) -> Result<Discovered<ClusterDiscovery>, Refused> {
-        let found = self.answer(Kind::Clusters, request, body).await;
+        let found = self.answer(Kind::Clusters, body).await;
         found
             .map(Discovered::from)
             .map_err(|failure| failure.refusing(request))
@@ -151,37 +150,26 @@ impl Endpoint for ByPath {
 }
 
 impl Polls {
-    async fn answer<T>(
-        &self,
-        kind: Kind,
-        request: &Request,
-        body: Sent<T>,
-    ) -> Result<Found, Failure> {
-        let outcome = self.find(kind, request, body).await;
+    async fn answer<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
+        let outcome = self.find(kind, body).await;
         let status = outcome.as_ref().map_or_else(Failure::status, Found::status);
         let labels = PollLabels::new(kind, status.as_u16());
         self.metrics.polls.get_or_create(&labels).inc();
         outcome
     }
 
-    async fn find<T>(
-        &self,
-        kind: Kind,
-        request: &Request,
-        body: Sent<T>,
-    ) -> Result<Found, Failure> {
+    async fn find<T>(&self, kind: Kind, body: Sent<T>) -> Result<Found, Failure> {
         let asked = body.read().await?.checked(kind)?;
         let found = match kind {
             Kind::Endpoints => self.endpoints_of(&asked).await?,
             Kind::Clusters | Kind::Listeners => self.clusters_of(&asked)?,
         };
-        self.note(kind, request, &asked, found.version());
+        self.note(kind, &asked, found.version());
         Ok(found.unless(asked.version()))
     }
 
-    fn note(&self, kind: Kind, request: &Request, asked: &Asked, version: Version) {
-        let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
-        let rejections = self.answered.note(kind, peer, asked, version);
+    fn note(&self, kind: Kind, asked: &Asked, version: Version) {
+        let rejections = self.answered.note(kind, asked, version);
         if rejections > 0 {
             self.metrics.rejections.get_or_create(&kind.into()).inc();
         }

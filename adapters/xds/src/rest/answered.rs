@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use super::request::Asked;
@@ -33,18 +32,14 @@ impl Answered {
     /// Notes a poll from an address and the version that answers it; tells how often the same node was told that
     /// version before, asked again and did not have it. Of polls that do not say who asks nobody can tell which follow
     /// one another, and nodes that say the same may be at several addresses.
-    pub(super) fn note(
-        &self,
-        kind: Kind,
-        peer: Option<IpAddr>,
-        asked: &Asked,
-        told: Version,
-    ) -> u32 {
+    pub(super) fn note(&self, kind: Kind, asked: &Asked, told: Version) -> u32 {
         if asked.node().is_empty() {
             return 0;
         }
         let names: Vec<&str> = asked.names().collect();
-        let who = self.hasher.hash_one((kind, peer, asked.node(), names));
+        let who = self
+            .hasher
+            .hash_one((kind, asked.peer(), asked.node(), names));
         let had = asked.version();
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if polls.len() >= Self::MOST {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub(super) struct Sent<T> {
     body: Body,
     /// How many bytes it may have: as many as its client says, or the most that are taken.
     expected: usize,
+    peer: Option<IpAddr>,
     documented: PhantomData<T>,
 }
 
@@ -33,6 +35,8 @@ pub(super) struct Sent<T> {
 /// the 516 extensions that an Envoy names in every poll.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
+    #[serde(skip)]
+    peer: Option<IpAddr>,
     #[serde(default, alias = "versionInfo")]
     version_info: Option<String>,
     #[serde(default)]
@@ -66,7 +70,9 @@ impl<T> Sent<T> {
         if !bytes.trim_ascii_start().starts_with(b"{") {
             return Err(wrong(&"it is no object"));
         }
-        serde_json::from_slice(&bytes).map_err(|error| wrong(&error))
+        let asked = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
+        let peer = self.peer;
+        Ok(Asked { peer, ..asked })
     }
 }
 
@@ -143,6 +149,11 @@ impl Asked {
         self.version_info.as_deref().and_then(Version::parse)
     }
 
+    /// Where the poll came from.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
     /// Who asks, as far as logs show it.
     pub(super) fn node(&self) -> &str {
         self.node.as_ref().map_or("", NodeName::as_str)
@@ -180,6 +191,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
         Ok(Self {
             body: body.take()?,
             expected: length.map_or(MAX_BYTES, |length: usize| length.min(MAX_BYTES)),
+            peer: request.remote_addr().as_socket_addr().map(SocketAddr::ip),
             documented: PhantomData,
         })
     }

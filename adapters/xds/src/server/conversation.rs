@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream};
 use hyper::body::Frame;
 use prost::Message;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use super::Shared;
 use super::encode::{self, Pieces};
@@ -169,7 +169,7 @@ impl<S: Protocol> Conversation<S> {
             removed = response.removed.len(),
             "told"
         );
-        if kind == Kind::Endpoints {
+        if kind == Kind::Endpoints && enabled!(Level::DEBUG) {
             for service in self.shared.feed.resources().stale_of(&response.resources) {
                 let node = self.session.node();
                 debug!(node, %service, "told what was last read");
