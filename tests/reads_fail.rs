@@ -12,9 +12,7 @@ const FORM: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_can_write_and_not_read_is_degraded_and_not_well() {
-    let emulator = Emulator::start().await;
-    let proxy = Proxy::start(emulator.url()).await;
-    let seen = tokio::task::spawn_blocking(move || {
+    let node = behind(|proxy| {
         let node = started(proxy.url());
         let answer = node.post("/v1/registration/known", FORM);
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -32,8 +30,8 @@ async fn a_node_that_can_write_and_not_read_is_degraded_and_not_well() {
         let well = wait_until("it is over", || report(&node, "ready"));
         assert_eq!(well["store"], "ok");
         node
-    });
-    let node = seen.await.expect("nothing is amiss");
+    })
+    .await;
     let early = ["services can't be looked for", "the store fails\""];
     let log = node.log();
     let alarm = log
@@ -44,9 +42,7 @@ async fn a_node_that_can_write_and_not_read_is_degraded_and_not_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_starts_while_it_can_read_and_not_write_is_ready_for_readers() {
-    let emulator = Emulator::start().await;
-    let proxy = Proxy::start(emulator.url()).await;
-    let served = tokio::task::spawn_blocking(move || {
+    behind(|proxy| {
         drop(started(proxy.url()));
         proxy.set_fault(Fault::SERVER_ERROR.on("UpdateItem").on("PutItem"));
         let node = start(proxy.url());
@@ -54,15 +50,13 @@ async fn a_node_that_starts_while_it_can_read_and_not_write_is_ready_for_readers
         assert_eq!(report["store"], "failing");
         assert_eq!(node.call("GET", "/v1/registration/any").status, 200);
         assert_eq!(node.post("/v1/registration/any", FORM).status, 503);
-    });
-    served.await.expect("nothing is amiss");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_items_is_no_empty_list() {
-    let emulator = Emulator::start().await;
-    let proxy = Proxy::start(emulator.url()).await;
-    let served = tokio::task::spawn_blocking(move || {
+    behind(|proxy| {
         let node = started(proxy.url());
         assert_eq!(node.post("/v1/registration/known", FORM).status, 200);
         assert_eq!(node.call("GET", "/v1/registration/known").status, 200);
@@ -83,8 +77,16 @@ async fn an_answer_without_items_is_no_empty_list() {
         );
         let unread = node.call("GET", "/v1/registration/never-read");
         assert_eq!(unread.status, 503, "{}", unread.text());
-    });
-    served.await.expect("nothing is amiss");
+    })
+    .await;
+}
+
+/// Tries something with a store that is reached through a proxy.
+async fn behind<T: Send + 'static>(tried: impl FnOnce(&Proxy) -> T + Send + 'static) -> T {
+    let emulator = Emulator::start().await;
+    let proxy = Proxy::start(emulator.url()).await;
+    let outcome = tokio::task::spawn_blocking(move || tried(&proxy)).await;
+    outcome.expect("nothing is amiss")
 }
 
 /// A node that makes its table.

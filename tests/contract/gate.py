@@ -46,16 +46,20 @@ def described(change: dict[str, Any]) -> str:
     return f"{change['path']}: {verdicts or what}"
 
 
+def operations(contract: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Every operation with its parameters, those of its path included."""
+    for item in contract["paths"].values():
+        for method in METHODS & item.keys():
+            yield item[method], item.get("parameters", []) + item[method].get("parameters", [])
+
+
 def names(contract: dict[str, Any]) -> Iterator[str]:
     """What generators make classes, methods, arguments and fields of."""
-    for path, item in contract["paths"].items():
-        for method in METHODS & item.keys():
-            operation = item[method]
-            name = f"operation {operation['operationId']}"
-            yield name
-            yield from (f"{name} in the group {tag}" for tag in operation["tags"])
-            parameters = item.get("parameters", []) + operation.get("parameters", [])
-            yield from (f"{name}, parameter {parameter['name']}" for parameter in parameters)
+    for operation, parameters in operations(contract):
+        name = f"operation {operation['operationId']}"
+        yield name
+        yield from (f"{name} in the group {tag}" for tag in operation["tags"])
+        yield from (f"{name}, parameter {parameter['name']}" for parameter in parameters)
     for schema, content in contract["components"]["schemas"].items():
         yield f"schema {schema}"
         yield from (f"schema {schema}, field {field}" for field in content.get("properties", ()))
@@ -64,10 +68,8 @@ def names(contract: dict[str, Any]) -> Iterator[str]:
 def orders(contract: dict[str, Any]) -> dict[str, list[str]]:
     """What generators make arguments of, in whose order programs pass them."""
     found = {}
-    for item in contract["paths"].values():
-        for method in METHODS & item.keys():
-            parameters = item.get("parameters", []) + item[method].get("parameters", [])
-            found[f"the parameters of {item[method]['operationId']}"] = [parameter["name"] for parameter in parameters]
+    for operation, parameters in operations(contract):
+        found[f"the parameters of {operation['operationId']}"] = [parameter["name"] for parameter in parameters]
     for schema, content in contract["components"]["schemas"].items():
         found[f"the fields of {schema}"] = list(content.get("properties", ()))
         found[f"the required fields of {schema}"] = content.get("required", [])
@@ -85,16 +87,14 @@ def reordered(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 def promises(contract: dict[str, Any]) -> Iterator[str]:
     """What clients rely on beside the shape of bodies: headers that are always there, and values that are assumed."""
-    for item in contract["paths"].values():
-        for method in METHODS & item.keys():
-            operation = item[method]
-            name = f"operation {operation['operationId']}"
-            for parameter in item.get("parameters", []) + operation.get("parameters", []):
-                if "default" in parameter.get("schema", {}):
-                    yield f"{name}, parameter {parameter['name']}: the default {parameter['schema']['default']!r}"
-            for status, answer in operation["responses"].items():
-                headers = answer.get("headers", {}).items()
-                yield from (f"{name}, answer {status}: the header {header}" for header, about in headers if about.get("required"))
+    for operation, parameters in operations(contract):
+        name = f"operation {operation['operationId']}"
+        for parameter in parameters:
+            if "default" in parameter.get("schema", {}):
+                yield f"{name}, parameter {parameter['name']}: the default {parameter['schema']['default']!r}"
+        for status, answer in operation["responses"].items():
+            headers = answer.get("headers", {}).items()
+            yield from (f"{name}, answer {status}: the header {header}" for header, about in headers if about.get("required"))
 
 
 def known_values(contract: dict[str, Any]) -> Iterator[str]:

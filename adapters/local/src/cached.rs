@@ -265,15 +265,16 @@ impl Outages {
 }
 
 fn overdue() -> StoreError {
-    StoreError::Unavailable {
-        what: "it did not answer a read within 300 ms".into(),
-        source: None,
-    }
+    unavailable("it did not answer a read within 300 ms")
 }
 
 fn abandoned() -> StoreError {
+    unavailable("the read was abandoned")
+}
+
+fn unavailable(what: &str) -> StoreError {
     StoreError::Unavailable {
-        what: "the read was abandoned".into(),
+        what: what.into(),
         source: None,
     }
 }

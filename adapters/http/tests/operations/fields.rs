@@ -171,3 +171,41 @@ async fn a_service_repo_may_be_left_out_and_each_registration_replaces_it() {
         json!({"service_repo_name": "web-frontend", "env": "development", "hosts": []})
     );
 }
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once_and_briefly() {
+    let server = Server::new();
+    let tags =
+        r#"{"az": 1, "region": 2, "canary": "yes", "load_balancing_weight": 101, "deep": 1e999}"#;
+    let body =
+        format!(r#"{{"ip": 5, "auto_ip": "yes", "port": 80, "revision": "a", "tags": {tags}}}"#);
+    let answer = server.answer(Call::post(PATH).json(&body)).await;
+    assert_eq!(answer.wrong(400, "ip"), "must be a string, got 5");
+    let wrong = answer.wrong(400, "tags");
+    for tag in [
+        "az",
+        "region",
+        "canary",
+        "load_balancing_weight",
+        "deep",
+        "instance_id",
+    ] {
+        assert!(wrong.contains(&format!("{tag:?}")), "{wrong}");
+    }
+    let body = r#"{"ip": "10.0.0.1", "auto_ip": {}, "port": 80, "revision": "a", "tags":
+        {"az": "a", "region": "b", "instance_id": "c"}}"#;
+    let answer = server.answer(Call::post(PATH).json(body)).await;
+    assert_eq!(
+        answer.wrong(400, "auto_ip"),
+        "must be true or false, got {}"
+    );
+    let long = "\u{e9}".repeat(30_000);
+    for body in [
+        format!(r#"{{"tags": "{long}"}}"#),
+        format!(r#"{{"tags": {{"{long}": 1e999}}}}"#),
+        format!(r#""{long}""#),
+    ] {
+        let error = server.answer(Call::post(PATH).json(&body)).await.error(400);
+        assert!(error.len() < 1_000, "{}", error.len());
+    }
+}

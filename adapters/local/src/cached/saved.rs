@@ -119,17 +119,15 @@ impl Cached {
                 "its format or checksum is not what was saved".into(),
             ));
         }
-        let saved_at = DateTime::from_timestamp_micros(header.saved_at).unwrap_or_default();
-        if (self.0.clock.wall() - saved_at)
-            .to_std()
-            .unwrap_or_default()
-            > max_age
-        {
+        let saved_at = time(header.saved_at);
+        if self.since(saved_at) > max_age {
             return Err(LoadError::TooOld { saved_at, max_age });
         }
         let saved = body.lines().map(serde_json::from_str);
         let saved: Vec<SavedList> = saved.collect::<Result<_, _>>().map_err(damaged)?;
-        let young = saved.iter().filter(|list| self.age_of(list) <= max_age);
+        // While the store fails a node may save what it has read once again and again.
+        let age = |list: &SavedList| self.since(time(list.read_at));
+        let young = saved.iter().filter(|list| age(list) <= max_age);
         let read = young.filter(|list| !list.hosts.is_empty());
         let read = read.map(|list| self.read_saved(list));
         let lists: Vec<_> = read.collect::<Result<_, _>>().map_err(damaged)?;
@@ -145,11 +143,9 @@ impl Cached {
         })
     }
 
-    /// How long ago a list was read from the store: while that fails a node may save the same list again and again.
-    fn age_of(&self, list: &SavedList) -> Duration {
-        let read_at = DateTime::from_timestamp_micros(list.read_at).unwrap_or_default();
-        let age = self.0.clock.wall() - read_at;
-        age.to_std().unwrap_or_default()
+    /// How long ago something was, by the wall clock.
+    fn since(&self, then: DateTime<Utc>) -> Duration {
+        (self.0.clock.wall() - then).to_std().unwrap_or_default()
     }
 
     fn read_saved(&self, list: &SavedList) -> Result<(Key, Vec<Row>, ReadAt), InvalidValue> {
@@ -163,7 +159,7 @@ impl Cached {
             .iter()
             .map(|host| host.row(now))
             .collect::<Result<Vec<Row>, _>>()?;
-        let wall = DateTime::from_timestamp_micros(list.read_at).unwrap_or_default();
+        let wall = time(list.read_at);
         let read = ReadAt {
             lease: now,
             monotonic: self.0.clock.monotonic(),
@@ -215,13 +211,17 @@ impl SavedHost {
             service_repo_name: ServiceRepoName::parse(&self.service_repo_name)?,
             port: Port::parse(&self.port.to_string())?,
             revision: Revision::parse(&self.revision)?,
-            last_check_in: DateTime::from_timestamp_micros(self.last_check_in).unwrap_or_default(),
+            last_check_in: time(self.last_check_in),
             tags: Tags::from_stored(&self.tags)
                 .ok_or_else(|| InvalidValue::new("tags are no JSON object"))?,
         };
         let renewed = now - Duration::from_micros(self.age);
         Ok(Row::checked_in(Arc::new(host), renewed))
     }
+}
+
+fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 fn damaged(error: impl std::fmt::Display) -> LoadError {

@@ -1,5 +1,7 @@
 //! The cache: what it spares the store, what it shows at once, and what it serves while the store fails.
 
+mod saved;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -326,61 +328,6 @@ async fn rule_16_what_another_node_has_changed_is_read_again_and_nothing_else() 
 }
 
 #[tokio::test]
-async fn saved_lists_are_served_after_a_restart_only_while_the_store_fails() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("lists");
-    let before = rig(TTL);
-    before.store.register("users", "10.0.0.1").await;
-    before.read("users").await.expect("the store answers");
-    before.store.rows_of_repo("users-repo").await;
-    assert_eq!(
-        before
-            .cached
-            .save(&path, 1 << 20)
-            .expect("the folder is writable"),
-        2
-    );
-
-    let after = rig(TTL);
-    let loaded = after
-        .cached
-        .load_saved(&path, Duration::from_hours(24))
-        .expect("the file is whole");
-    assert_eq!(loaded.lists, 2);
-    after.faulty.set(Fault::Refuse);
-    let reading = after.read("users").await.expect("the list was saved");
-    assert_eq!(hosts_in(&reading), ["10.0.0.1"]);
-    assert!(reading.stale.is_some());
-    after.faulty.set(Fault::None);
-    after.until_it_recovers().await;
-    let reading = after.read("users").await.expect("the store answers");
-    assert!(
-        reading.list.rows().is_empty() && reading.stale.is_none(),
-        "the store has the last word"
-    );
-}
-
-#[tokio::test]
-async fn a_saved_list_is_as_old_as_its_reading_and_an_empty_one_is_not_saved() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("lists");
-    let day = Duration::from_hours(24);
-    let first = rig(TTL);
-    first.store.register("users", "10.0.0.1").await;
-    for service in ["users", "empty"] {
-        first.read(service).await.expect("the store answers");
-    }
-    let saved = first.cached.save(&path, 1 << 20);
-    assert_eq!(saved.expect("the folder is writable"), 1);
-    first.store.clock.advance(day);
-    let saved_again = first.cached.save(&path, 1 << 20);
-    assert_eq!(saved_again.expect("the folder is writable"), 1);
-    first.store.clock.advance(Duration::from_secs(1));
-    let loaded = first.cached.load_saved(&path, day);
-    assert_eq!(loaded.expect("the file is young").lists, 0);
-}
-
-#[tokio::test]
 async fn an_index_that_fails_keeps_no_service_from_being_read() {
     let rig = rig(TTL);
     rig.store.register("users", "10.0.0.1").await;
@@ -391,30 +338,6 @@ async fn an_index_that_fails_keeps_no_service_from_being_read() {
     rig.faulty.set(Fault::None);
     let reading = rig.read("users").await.expect("the table answers");
     assert_eq!(hosts_in(&reading), ["10.0.0.1"]);
-}
-
-#[tokio::test]
-async fn damaged_or_old_saved_lists_are_refused() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("lists");
-    let rig = rig(TTL);
-    rig.store.register("users", "10.0.0.1").await;
-    rig.read("users").await.expect("the store answers");
-    rig.cached
-        .save(&path, 1 << 20)
-        .expect("the folder is writable");
-    let whole = std::fs::read(&path).expect("it was written");
-    for length in 0..whole.len() {
-        std::fs::write(&path, &whole[..length]).expect("the folder is writable");
-        rig.cached
-            .load_saved(&path, Duration::from_hours(24))
-            .expect_err("it was cut");
-    }
-    std::fs::write(&path, &whole).expect("the folder is writable");
-    rig.store.clock.advance(Duration::from_hours(25));
-    rig.cached
-        .load_saved(&path, Duration::from_hours(24))
-        .expect_err("it is old");
 }
 
 fn hosts_in(reading: &Reading) -> Vec<String> {
