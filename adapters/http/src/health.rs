@@ -16,7 +16,7 @@ use crate::text::Text;
 #[derive(Debug, Default)]
 pub struct Health(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Whether there is something to serve.
     started: bool,
@@ -25,6 +25,17 @@ struct State {
     failing: Option<String>,
     /// Why it does not answer reads, which it may refuse by themselves.
     failing_reads: Option<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            started: false,
+            stopping: false,
+            failing: Some("it has not been asked".to_owned()),
+            failing_reads: None,
+        }
+    }
 }
 
 impl Health {
@@ -58,11 +69,13 @@ impl Health {
     /// Whether this node can do its work, with the reason why not.
     pub fn readiness(&self) -> Result<(), String> {
         let state = self.state();
-        let reason = state.failing.as_deref().unwrap_or("it has not been asked");
         match (state.stopping, state.started) {
             (true, _) => Err("this node is stopping".to_owned()),
             (false, true) => Ok(()),
-            (false, false) => Err(format!("the store has not answered yet: {reason}")),
+            (false, false) => Err(format!(
+                "the store has not answered yet: {}",
+                state.failing.as_deref().unwrap_or_default()
+            )),
         }
     }
 
