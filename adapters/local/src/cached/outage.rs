@@ -1,9 +1,21 @@
 //! Whether the store answers reads at the moment.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use discovery_domain::StoreError;
+use discovery_domain::{LeaseInstant, StoreError};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::{Cached, Key, Shared};
+
+/// Whether the store answers reads, of services and of repos apart: a store may fail to answer from one index alone.
+#[derive(Default)]
+pub(super) struct Outages {
+    of_services: Outage,
+    of_repos: Outage,
+}
 
 /// A switch that one failed read throws and one successful read throws back.
 #[derive(Default)]
@@ -14,7 +26,7 @@ pub(super) struct Outage {
 
 impl Outage {
     /// Whether reads should not wait for the store.
-    pub(super) fn is_on(&self) -> bool {
+    fn is_on(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
 
@@ -25,13 +37,73 @@ impl Outage {
     }
 
     /// Notes a failed or overdue read; tells whether that is news.
-    pub(super) fn begins(&self, reason: &StoreError) -> bool {
+    fn begins(&self, reason: &StoreError) -> bool {
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
         !self.failing.swap(true, Ordering::Relaxed)
     }
 
     /// Notes a successful read; tells whether that is news.
-    pub(super) fn ends(&self) -> bool {
+    fn ends(&self) -> bool {
         self.failing.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Outages {
+    pub(super) fn of(&self, key: &Key) -> &Outage {
+        match key {
+            Key::Service(_) => &self.of_services,
+            Key::Repo(_) => &self.of_repos,
+        }
+    }
+
+    pub(super) fn reason(&self) -> Option<StoreError> {
+        self.of_services.reason().or_else(|| self.of_repos.reason())
+    }
+}
+
+impl Cached {
+    /// The pause between two attempts to read from a failing store.
+    const PROBE_PAUSE: Duration = Duration::from_millis(500);
+
+    /// Has reads not wait for the store any more, until the probe gets an answer.
+    pub(super) fn fails(&self, key: &Key, error: &StoreError) {
+        if self.0.outages.of(key).begins(error) {
+            warn!(
+                error = error as &dyn std::error::Error,
+                of = key.kind(),
+                "the store fails to answer reads: the last known lists are served"
+            );
+            tokio::spawn(self.clone().probe(key.clone()));
+        }
+    }
+
+    pub(super) fn recovers(&self, key: &Key) {
+        if self.0.outages.of(key).ends() {
+            info!(of = key.kind(), "the store answers reads again");
+        }
+    }
+
+    /// Reads lists until the store answers: the one probe that decides for all readers. The first is the one that
+    /// could not be read, then any that is known, for that one may be all that can't.
+    async fn probe(self, failed: Key) {
+        let (outage, mut key) = (self.0.outages.of(&failed), failed.clone());
+        while outage.is_on() {
+            sleep(Self::PROBE_PAUSE).await;
+            let entry = self.0.entry(&key);
+            let mut flight = entry
+                .flight(|| self.load(key.clone(), Arc::clone(&entry), LeaseInstant::DISTANT_PAST));
+            // The outcome is in the switch already; a load that was lost is tried again.
+            let _ = flight.ended.wait_for(Option::is_some).await;
+            key = self.0.any_like(&failed);
+        }
+    }
+}
+
+impl Shared {
+    /// The key of any list of that kind.
+    fn any_like(&self, key: &Key) -> Key {
+        let keys = self.lists.iter().map(|entry| entry.key().clone());
+        let alike = keys.filter(|other| other.kind() == key.kind());
+        fastrand::choice(alike.collect::<Vec<_>>()).unwrap_or_else(|| key.clone())
     }
 }
