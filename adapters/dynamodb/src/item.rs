@@ -94,7 +94,9 @@ pub(crate) fn read(
     let key = HostKey::new(service(item)?, address(item)?);
     let known = known(&key);
     let written = attribute(item, LAST_CHECK_IN)?;
-    let last_check_in = date::parse(written)
+    let as_we_write = date::parse_written(written);
+    let last_check_in = as_we_write
+        .or_else(|| date::parse(written))
         .ok_or_else(|| Unreadable(format!("last_check_in {written:.64?} is no time")))?;
     let host = Host {
         key: known.as_ref().map_or(key, |known| known.key.clone()),
@@ -105,7 +107,7 @@ pub(crate) fn read(
         tags: tags(item, known.as_deref())?,
     };
     Ok(StoredHost {
-        check_in_text: (written != date::written(last_check_in)).then(|| written.into()),
+        check_in_text: as_we_write.is_none().then(|| written.into()),
         host: known
             .filter(|known| **known == host)
             .unwrap_or_else(|| Arc::new(host)),
