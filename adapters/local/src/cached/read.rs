@@ -11,8 +11,9 @@ use super::entry::{Entry, Flight, ReadAt};
 use super::{Cached, Key, Shared};
 
 impl Cached {
-    /// The longest a read waits for the store while an older list could be served.
-    const PATIENCE: Duration = Duration::from_millis(300);
+    /// The longest a read waits for the store while an older list could be served: of the 300 ms of liveness rule 7, for
+    /// a busy node takes some to answer.
+    const PATIENCE: Duration = Duration::from_millis(250);
 
     pub(super) async fn read(
         &self,
@@ -129,7 +130,7 @@ impl Shared {
 }
 
 fn overdue() -> StoreError {
-    unavailable("it did not answer a read within 300 ms")
+    unavailable("it did not answer a read within 250 ms")
 }
 
 fn abandoned() -> StoreError {
