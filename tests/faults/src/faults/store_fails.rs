@@ -72,18 +72,17 @@ struct Plan {
 
 impl Plan {
     /// Where the store fails by half, time goes on, and some hosts are refused several times in a row: they have as many
-    /// beats within their TTL as in production, or they would be gone by right. Every read asks the store meanwhile, so
-    /// there are half as many: the emulator has to answer them on the cores that the node is measured on.
+    /// beats within their TTL as in production, or they would be gone by right.
     fn of(scale: Scale, fails_throughout: bool) -> Self {
-        let (ttl, reads_a_second) = match (scale, fails_throughout) {
-            (Scale::Ci, true) => (20, 40.0),
-            (Scale::Ci, false) => (60, 40.0),
-            (Scale::Full, true) => (120, 200.0),
-            (Scale::Full, false) => (600, 100.0),
+        let ttl = match (scale, fails_throughout) {
+            (Scale::Ci, true) => 20,
+            (Scale::Ci, false) => 60,
+            (Scale::Full, true) => 120,
+            (Scale::Full, false) => 600,
         };
         Self {
             hosts: scale.pick(200, 20_000),
-            reads_a_second,
+            reads_a_second: scale.pick(40.0, 200.0),
             interval: Duration::from_secs(scale.pick(4, 40)),
             ttl: Duration::from_secs(ttl),
             normal: Duration::from_secs(scale.pick(4, 60)),
