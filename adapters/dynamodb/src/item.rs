@@ -107,7 +107,8 @@ pub(crate) fn read(
         tags: tags(item, known.as_deref())?,
     };
     Ok(StoredHost {
-        check_in_text: as_we_write.is_none().then(|| written.into()),
+        check_in_text: (as_we_write.is_none() && written != date::written(last_check_in))
+            .then(|| written.into()),
         host: known
             .filter(|known| **known == host)
             .unwrap_or_else(|| Arc::new(host)),
@@ -182,5 +183,38 @@ fn tags(item: &Item, known: Option<&Host>) -> Result<Tags, Unreadable> {
     match known {
         Some(known) if known.tags.as_str() == text => Ok(known.tags.clone()),
         _ => Tags::from_stored(text).ok_or_else(|| Unreadable("tags are no JSON object".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept_text(last_check_in: &str) -> Option<Box<str>> {
+        let mut item = Item::from([(PORT.into(), AttributeValue::N("80".into()))]);
+        item.extend(
+            [
+                (SERVICE, "web"),
+                (IP_ADDRESS, "10.0.0.1"),
+                (REVISION, "a"),
+                (LAST_CHECK_IN, last_check_in),
+                (TAGS, "{}"),
+            ]
+            .map(|(name, value)| (name.into(), text(value))),
+        );
+        read(&item, |_| None).expect("a host").check_in_text
+    }
+
+    #[test]
+    fn the_text_of_a_check_in_is_kept_only_where_ours_would_be_another() {
+        for ours in [
+            "2026-11-22T13:00:11.177285+0000",
+            "+10000-01-01T00:00:00.000000+0000",
+            "2016-12-31T23:59:60.000000+0000",
+        ] {
+            assert_eq!(kept_text(ours), None);
+        }
+        let other = "2026-11-22T13:00:11Z";
+        assert_eq!(kept_text(other).as_deref(), Some(other));
     }
 }
