@@ -27,9 +27,7 @@ pub trait HostRepository: Send + Sync {
 
     /// The same where it takes no asking and no waiting, which spares readers what guards and measures the asking;
     /// `None` says nothing of the service.
-    fn hosts_at_hand(&self, _: &ServiceName, _not_before: LeaseInstant) -> Option<Reading> {
-        None
-    }
+    fn hosts_at_hand(&self, service: &ServiceName, not_before: LeaseInstant) -> Option<Reading>;
 
     /// Lists all rows of a service repo, expired ones too, as they were at `not_before` or later.
     async fn hosts_of_repo(

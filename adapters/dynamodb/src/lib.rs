@@ -153,6 +153,11 @@ impl HostRepository for DynamoDbHostRepository {
         self.list_service(service, not_before).await
     }
 
+    /// Never: the table is elsewhere.
+    fn hosts_at_hand(&self, _: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        None
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

@@ -254,6 +254,11 @@ impl HostRepository for HeldBack {
         Ok(self.laid_over(reading))
     }
 
+    /// Never: what is held back has to be laid over what the store says.
+    fn hosts_at_hand(&self, _: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        None
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

@@ -71,6 +71,10 @@ impl HostRepository for Careless {
         Ok(self.list(|host| host.key.service() == service))
     }
 
+    fn hosts_at_hand(&self, _: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        None
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,

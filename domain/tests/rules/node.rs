@@ -215,6 +215,10 @@ impl HostRepository for TestStore {
         Ok(self.keep(self.inner.hosts_of(service, not_before).await?))
     }
 
+    fn hosts_at_hand(&self, _: &ServiceName, _: LeaseInstant) -> Option<Reading> {
+        None
+    }
+
     async fn hosts_of_repo(
         &self,
         repo: &ServiceRepoName,
