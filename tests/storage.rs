@@ -100,7 +100,7 @@ fn an_expired_host_is_swept_logged_and_counted() {
     register(&node, "short", "10.0.0.1");
     let line = node.wait_for_log("host expired");
     assert_eq!(
-        (field(&line, "service"), field(&line, "address")),
+        (field(&line, "service"), field(&line, "ip_address")),
         ("short".into(), "10.0.0.1".into())
     );
     wait_until("it is counted", || {

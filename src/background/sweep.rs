@@ -60,5 +60,5 @@ pub(super) async fn keep_sweeping(registry: Arc<Registry>, rate: usize, metrics:
 fn tell(row: &Row) {
     let key = &row.host.key;
     let last_check_in = row.host.last_check_in;
-    info!(service = %key.service(), address = %key.address(), %last_check_in, "host expired");
+    info!(service = %key.service(), ip_address = %key.address(), %last_check_in, "host expired");
 }

@@ -23,11 +23,11 @@ impl LeftOut {
     /// Logs a row that is left out of a list; tells whether that was news.
     pub(crate) fn log(&self, item: &Item, reason: &Unreadable) -> bool {
         let service = attribute(item, SERVICE).unwrap_or_default();
-        let address = attribute(item, IP_ADDRESS).unwrap_or_default();
-        let row = (service.into(), address.into(), reason.to_string());
+        let ip_address = attribute(item, IP_ADDRESS).unwrap_or_default();
+        let row = (service.into(), ip_address.into(), reason.to_string());
         let is_news = !self.logged.contains_key(&row);
         if is_news {
-            warn!(service, address, %reason, "a stored row can't be read and is on no list");
+            warn!(service, ip_address, %reason, "a stored row can't be read and is on no list");
             self.logged.insert(row, ());
         }
         is_news

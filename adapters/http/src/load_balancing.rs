@@ -14,6 +14,7 @@ use crate::error::{HostWeightRefused, Invalid, ServiceWeightRefused};
 use crate::fields::{Fields, required};
 use crate::history::remember;
 use crate::model::Weight;
+use crate::request_id::RequestId;
 use crate::schema::{AddressText, ServiceInPath};
 use crate::tags::Tag;
 
@@ -55,13 +56,11 @@ impl LoadBalancingApi {
             .set_weight_of_service(&service, weight)
             .await?;
         for change in &changes {
-            remember(
-                &self.registry,
-                &change.row.host.key,
-                Happening::WeightSet(weight),
-            );
+            let host = &change.row.host.key;
+            remember(&self.registry, host, Happening::WeightSet(weight));
         }
-        tracing::info!(%service, %weight, hosts = changes.len(), "weight set");
+        let (hosts, request_id) = (changes.len(), RequestId::current());
+        tracing::info!(%service, %weight, hosts, %request_id, "weight set");
         Ok(WeightSet::Set)
     }
 
@@ -84,11 +83,12 @@ impl LoadBalancingApi {
     ) -> Result<WeightSet, HostWeightRefused> {
         let fields = body.fields(self.settings.body_timeout).await?;
         let (weight, service) = weight_and_service(&fields, &service.0.0)?;
-        let ip = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
-        let host = HostKey::new(service.clone(), ip);
+        let ip_address = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
+        let host = HostKey::new(service.clone(), ip_address);
         self.registry.set_weight(&host, weight).await?;
         remember(&self.registry, &host, Happening::WeightSet(weight));
-        tracing::info!(%service, %ip, %weight, "weight set");
+        let request_id = RequestId::current();
+        tracing::info!(%service, %ip_address, %weight, %request_id, "weight set");
         Ok(WeightSet::Set)
     }
 }

@@ -20,6 +20,7 @@ use crate::json::Json;
 use crate::list_answer::ListAnswer;
 use crate::lists::Lists;
 use crate::model::{Acknowledgement, HostList, HostRegistration, RepoHostList};
+use crate::request_id::RequestId;
 use crate::schema::{AddressText, RepoInPath, ServiceInPath};
 use crate::tags::Tag;
 
@@ -139,7 +140,12 @@ impl RegistrationApi {
         let host = host_key(&service.0.0, &ip_address.0.0)?;
         self.registry.deregister(&host).await?;
         remember(&self.registry, &host, Happening::Deregistered);
-        tracing::info!(service = %host.service(), ip = %host.address(), "host deregistered");
+        tracing::info!(
+            service = %host.service(),
+            ip_address = %host.address(),
+            request_id = %RequestId::current(),
+            "host deregistered"
+        );
         Ok(Deregistered::Deregistered(Json(Acknowledgement {})))
     }
 }
@@ -220,15 +226,16 @@ pub(crate) fn host_key(service: &str, address: &str) -> Result<HostKey, Invalid>
 /// Logs and remembers what changed about a host; a mere heartbeat is no news.
 fn note_check_in(registry: &Registry, change: &Change) {
     let key = &change.row.host.key;
-    let (service, ip) = (key.service(), key.address());
+    let (service, ip_address) = (key.service(), key.address());
     let Some(news) = Happening::of_check_in(change) else {
-        tracing::debug!(%service, %ip, "host checked in");
+        tracing::debug!(%service, %ip_address, "host checked in");
         return;
     };
+    let request_id = RequestId::current();
     if news == Happening::Registered {
-        tracing::info!(%service, %ip, "host registered");
+        tracing::info!(%service, %ip_address, %request_id, "host registered");
     } else {
-        tracing::info!(%service, %ip, "host changed");
+        tracing::info!(%service, %ip_address, %request_id, "host changed");
     }
     remember(registry, key, news);
 }

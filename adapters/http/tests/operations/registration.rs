@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use discovery_testkit::Fault;
 use discovery_testkit::hosts::INTRICATE_TAGS;
 use serde_json::json;
@@ -161,19 +163,32 @@ async fn what_is_done_to_a_host_is_logged_with_its_service_and_address() {
         server.answer(deregister).await.done();
     })
     .await;
-    let mut said = log.into_iter().map(|mut line| line["fields"].take());
-    let said: Vec<_> = said
-        .by_ref()
-        .filter(|fields| fields["message"] != "answered")
+    let fields = log.into_iter().map(|mut line| line["fields"].take());
+    let (answered, mut said): (Vec<_>, Vec<_>) =
+        fields.partition(|fields| fields["message"] == "answered");
+    let known: HashSet<_> = answered
+        .iter()
+        .map(|line| line["request_id"].as_str())
         .collect();
+    for line in &mut said {
+        let request_id = line["request_id"].take();
+        assert!(
+            known.contains(&request_id.as_str()),
+            "{line} of {request_id}"
+        );
+    }
+    let host = |message: &str| json!({"message": message, "service": "web", "ip_address": "10.0.0.1", "request_id": null});
+    let mut weight_of_host = host("weight set");
+    weight_of_host["weight"] = json!("7");
+    let weight_of_service = json!({"message": "weight set", "service": "web", "weight": "7", "hosts": 0, "request_id": null});
     assert_eq!(
         said,
         [
-            json!({"message": "host registered", "service": "web", "ip": "10.0.0.1"}),
-            json!({"message": "host changed", "service": "web", "ip": "10.0.0.1"}),
-            json!({"message": "weight set", "service": "web", "ip": "10.0.0.1", "weight": "7"}),
-            json!({"message": "weight set", "service": "web", "weight": "7", "hosts": 0}),
-            json!({"message": "host deregistered", "service": "web", "ip": "10.0.0.1"}),
+            host("host registered"),
+            host("host changed"),
+            weight_of_host,
+            weight_of_service,
+            host("host deregistered"),
         ]
     );
 }

@@ -61,8 +61,8 @@ impl Loading<'_> {
                 self.rows.push(Row::checked_in(Arc::new(host), renewed));
             }
             Err(why) => {
-                let (service, address) = (key.service().as_str(), key.address());
-                warn!(service, %address, why, "a row can't be read and is left out");
+                let (service, ip_address) = (key.service().as_str(), key.address());
+                warn!(service, %ip_address, why, "a row can't be read and is left out");
                 self.loaded.unreadable.push((key, why));
             }
         }
