@@ -27,87 +27,90 @@ settings! {
     port: u16 = "8080", "an integer", 0 to 65535;
     /// The `env` in answers. Only `development` uses `DYNAMODB_URL`.
     application_env: String = "development", "any text";
-    /// Where the node keeps what it keeps on disk.
+    /// The folder for everything the node stores on disk.
     application_dir: PathBuf = "discovery-data", "a folder";
     /// Human-readable log lines; `false` writes JSON lines.
     debug: bool = "true", "true or false";
-    /// The least important lines of our own that are logged; what the libraries say is logged from WARN on.
+    /// The minimum level of the node's own log lines; libraries log from WARN.
     log_level: LogLevel = "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or OFF";
-    /// Seconds after its last check-in at which a host expires.
+    /// Seconds without a check-in after which a host expires.
     host_ttl: u64 = "600", "whole seconds", 1 to 31_536_000;
-    /// The share of a service's hosts, of 5 and more, that expiry alone never goes below; 0 turns this guard off.
+    /// The share of a service's hosts that stays listed however many expire, for services of 5 hosts and more; 0 turns
+    /// this guard off.
     guard_minimum_live: f64 = "0.5", "a number", 0.0 to 1.0;
-    /// The most expired hosts that this node removes from the store in a second.
+    /// The most expired hosts that this node removes from the store per second.
     sweep_rate: usize = "100", "an integer", 1 to 100_000;
-    /// The store: `DynamoDB`, `InFile` (embedded, durable) or `InMemory` (keeps nothing). Unset: `DynamoDB` where
-    /// `DYNAMODB_TABLE_HOSTS` is set, else `InFile`.
+    /// The store: `DynamoDB`, `InFile` (embedded, durable) or `InMemory` (keeps nothing across a restart). If unset:
+    /// `DynamoDB` when `DYNAMODB_TABLE_HOSTS` is set, otherwise `InFile`.
     backend_storage: Option<BackendStorage> = "", "DynamoDB, InFile or InMemory";
-    /// The file of `InFile`. Unset: `hosts.redb` in `APPLICATION_DIR`.
+    /// The file of the `InFile` store. If unset: `hosts.redb` in `APPLICATION_DIR`.
     infile_path: Option<PathBuf> = "", "a file";
     /// The DynamoDB table.
     dynamodb_table_hosts: Option<String> = "", "the name of a table";
-    /// Where DynamoDB answers, in place of AWS. Used only where `APPLICATION_ENV` is `development`; elsewhere the AWS SDK
+    /// The DynamoDB endpoint, in place of AWS. Used only when `APPLICATION_ENV` is `development`; otherwise the AWS SDK
     /// reads `AWS_ENDPOINT_URL_DYNAMODB`.
     dynamodb_url: Option<StoreUrl> = "", "a URL like http://localhost:8000";
-    /// Makes the table at start where there is none.
+    /// Creates the table at start if it does not exist.
     dynamodb_create_tables_in_app: bool = "false", "true or false";
-    /// The most idle connections to DynamoDB that are kept.
+    /// The most idle connections to DynamoDB that are kept open.
     connection_pool_size: usize = "100", "an integer", 1 to 10_000;
-    /// `simple` serves lists that are younger than `CACHE_TTL` without asking the store; `null` asks at every read.
+    /// `simple` serves lists younger than `CACHE_TTL` without asking the store; `null` asks it at every read.
     cache_type: CacheType = "null", "null or simple";
-    /// Seconds for which `simple` serves a list without asking the store; 0 or less asks at every read.
+    /// Seconds for which `simple` serves a list without asking the store; 0 or less asks it at every read.
     cache_ttl: i64 = "30", "whole seconds";
-    /// Seconds for which heartbeats that say nothing new may be held back after one was stored: saves write costs, and
-    /// the promise then holds for hosts that beat at least every `HOST_TTL` less this; 0 stores every heartbeat. At most
-    /// half of `HOST_TTL`.
+    /// Seconds after a stored heartbeat during which further ones that change nothing are not written, which saves write
+    /// costs. The promise then holds for hosts that beat at least every `HOST_TTL` minus this; 0 stores every heartbeat.
     heartbeat_persist_interval: u64 = "0", "whole seconds, at most half of HOST_TTL";
-    /// Seconds for which the lists that a node saves below `APPLICATION_DIR` are good enough to be served after a
-    /// restart while the store is down; 0 saves none. Only with DynamoDB.
+    /// The maximum age, in seconds, of the lists saved below `APPLICATION_DIR` that a node serves when it starts while
+    /// the store is down; 0 saves none. Only with DynamoDB.
     snapshot_max_age: u64 = "86400", "whole seconds";
-    /// The most MiB of lists that a node saves.
+    /// The most MiB of lists that are saved.
     snapshot_max_mib: usize = "256", "an integer", 1 to 1_000_000;
     /// The most hosts this node keeps in its cache, over all lists.
     cache_max_hosts: u64 = "1000000", "an integer", 1 to 1_000_000_000;
-    /// The most MiB of answers that this node keeps so as not to write them anew.
+    /// The most MiB of rendered lists that this node keeps in memory.
     answer_cache_mib: u64 = "64", "an integer", 0 to 1_000_000;
-    /// The addresses that `auto_ip` may register: networks separated by commas, or `none`.
+    /// The addresses that `auto_ip` may register: `any`, `none`, or networks separated by commas.
     auto_ip_ranges: Networks = "192.168.0.0/16", "any, none or networks like 10.0.0.0/8,fd00::/8";
-    /// The peers whose X-Forwarded-For header `auto_ip` believes: `any`, `none`, or networks separated by commas. With `any`,
-    /// as it always was, whoever sends that header registers any address of `AUTO_IP_RANGES`: name your proxies.
+    /// The peers whose `X-Forwarded-For` header `auto_ip` trusts: `any`, `none`, or networks separated by commas. With
+    /// `any`, as in the original, anyone who sends that header can register any address in `AUTO_IP_RANGES`: name your
+    /// proxies.
     auto_ip_trusted_proxies: Networks = "any", "any, none or networks like 10.0.0.0/8,fd00::/8";
-    /// The name that the Envoys' own static cluster for this registry has; clusters that come over REST name it.
+    /// The name of the static cluster for this registry in the Envoys' bootstraps; clusters sent over REST refer to it.
     xds_cluster: ClusterName = "discovery", "a name without control characters";
-    /// Seconds between two polls of the endpoints of a cluster that came over REST; Envoy waits once to twice as long.
-    /// From 35 on it connects anew for many of them, for a connection without a request is closed after 70.
+    /// The `refresh_delay`, in seconds, of clusters sent over REST: Envoy polls their endpoints every one to two such
+    /// delays. Above 35 many polls need a new connection, because idle ones are closed after 70 seconds.
     xds_refresh_delay: f64 = "5", "seconds", 0.1 to 3600.0;
-    /// Seconds for which Envoy tries to connect to a host.
+    /// The connect timeout, in seconds, of clusters.
     xds_connect_timeout: f64 = "5", "seconds", 0.001 to 3600.0;
-    /// How Envoy picks one host of several.
+    /// The load balancing policy of clusters.
     xds_lb_policy: LbPolicy = "ROUND_ROBIN", "ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV";
-    /// The subsets that a route can pick by metadata: sets of keys separated by `;`, the keys of a set by `,`, or `none`.
+    /// The metadata keys that routes can select subsets of hosts by: sets separated by `;`, keys within a set by `,`, or
+    /// `none`.
     xds_subset_keys: SubsetKeys = "canary;revision", "sets of keys like canary;revision,canary, or none";
-    /// Whether Envoy drops a host that has left although it still passes Envoy's own health checks.
+    /// Whether Envoy drops a deregistered host even while it still passes Envoy's own health checks.
     xds_ignore_health_on_host_removal: bool = "true", "true or false";
-    /// The most gRPC streams at a time; one more is refused.
+    /// The most concurrent gRPC streams; further ones are refused.
     xds_max_streams: usize = "10000", "an integer", 1 to 1_000_000;
     /// The most names that one gRPC stream may subscribe to.
     xds_max_names: usize = "10000", "an integer", 1 to 1_000_000;
-    /// Seconds after which a service without hosts leaves the catalogue, and its cluster the Envoys.
+    /// Seconds after which a service without hosts leaves the catalogue, and its cluster is removed from the Envoys.
     service_retention: u64 = "86400", "whole seconds";
-    /// The most connections at a time; one more is answered 503. Never more than the open files allowed.
+    /// The most concurrent connections; further ones are answered 503. Never more than the open-file limit allows.
     max_connections: usize = "16384", "an integer", 1 to 1_000_000;
-    /// The most check-ins that the store is asked to record at a time. Changes by operators, and lists that are not
-    /// served from the cache, have a quarter of it each.
+    /// The most check-ins that are written to the store at a time. Operator changes and lists read from the store may
+    /// each use a quarter of it on top.
     store_max_requests: usize = "256", "an integer", 1 to 100_000;
-    /// The most check-ins that wait beyond those, for a second at most; one more is answered 503. Changes and lists have
-    /// a quarter of it each, so check-ins are refused last.
+    /// The most check-ins that queue behind those, for at most a second; further ones are answered 503. Operator changes
+    /// and lists may each queue a quarter of it, so check-ins are refused last.
     store_max_waiting: usize = "8192", "an integer", 0 to 1_000_000;
-    /// The most events that this node remembers of what happened to hosts; 0 remembers none.
+    /// The most host events that this node remembers for `/v1/history`; 0 remembers none.
     history_events: usize = "10000", "an integer", 0 to 1_000_000;
-    /// Whether the operations of operators, like ending a guard, can be called: anybody who reaches the port can.
+    /// Enables the admin operations, such as releasing a guard. They have no authentication: anyone who can reach the port
+    /// can call them.
     admin_api: bool = "false", "true or false";
-    /// Seconds for which the node goes on serving after it was told to stop, with /readyz answering 503, so that load
-    /// balancers turn away first.
+    /// Seconds for which a node that was told to stop keeps serving while `/readyz` answers 503, so that load balancers
+    /// can turn away first.
     shutdown_delay: u64 = "0", "whole seconds", 0 to 600;
 }
 
