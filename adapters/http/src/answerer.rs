@@ -16,7 +16,7 @@ use crate::error::ListRefused;
 use crate::lists::Lists;
 use crate::operation::{Operation, Path, last_segment};
 use crate::page::Page;
-use crate::refusal::unworded;
+use crate::refusal::poem_error;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::scrape::scrape;
 
@@ -93,7 +93,10 @@ impl Backend {
             if let Some(path) = path.and_then(|path| operation.unmistakable(&path)) {
                 rewrite(request.uri_mut(), path);
             }
-            self.operations.call(request).await.unwrap_or_else(unworded)
+            self.operations
+                .call(request)
+                .await
+                .unwrap_or_else(poem_error)
         })
     }
 }

@@ -10,8 +10,8 @@ use discovery_domain::Clock;
 use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
 use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
 use poem::http::header::CONTENT_LENGTH;
-use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
@@ -24,7 +24,7 @@ use crate::lists::Lists;
 use crate::metrics::{HttpMetrics, Meter};
 use crate::observe::Observer;
 use crate::operation::{Operation, Path};
-use crate::refusal::{elsewise, no_room, nothing_at, refusal, too_long, unreadable};
+use crate::refusal::{method_not_allowed, no_room, not_found, panicked, too_long, unreadable};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::room::{Held, Room};
 use crate::routes::{Found, Routes, documented};
@@ -138,7 +138,7 @@ impl App {
         match asked {
             Asked::Mounted((mount, meter)) => (meter, mount.prefix),
             Asked::Routed(Found::Operation(operation, (_, meter))) => (meter, &operation.template),
-            Asked::Routed(Found::Elsewise(other, _)) => (&self.strays, &other.template),
+            Asked::Routed(Found::WrongMethod(other, _)) => (&self.strays, &other.template),
             Asked::Routed(Found::Nothing | Found::Unreadable) => (&self.strays, ""),
         }
     }
@@ -157,10 +157,7 @@ impl App {
         match answered {
             Ok(Ok(_)) if held.nothing() => no_room(),
             Ok(Ok(response)) => response,
-            Ok(Err(_logged_panic)) => refusal(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "this server has made a mistake, its log says which",
-            ),
+            Ok(Err(_logged_panic)) => panicked(),
             Err(_elapsed) => too_long(),
         }
     }
@@ -173,8 +170,10 @@ impl App {
             Asked::Routed(Found::Operation(operation, (answerer, _))) => {
                 self.backend.answer(answerer, operation, request).await
             }
-            Asked::Routed(Found::Elsewise(_, allowed)) => elsewise(request.method(), &allowed),
-            Asked::Routed(Found::Nothing) => nothing_at(request.uri().path()),
+            Asked::Routed(Found::WrongMethod(_, allowed)) => {
+                method_not_allowed(request.method(), &allowed)
+            }
+            Asked::Routed(Found::Nothing) => not_found(request.uri().path()),
             Asked::Routed(Found::Unreadable) => unreadable(request.uri().path()),
         }
     }

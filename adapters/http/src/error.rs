@@ -1,4 +1,5 @@
-//! What a client is told when something goes wrong: the only place that knows status codes.
+//! What a client is told when an operation goes wrong: the only place that knows the statuses of the contract. Requests
+//! that never reach an operation are answered by [`refusal`](crate::refusal).
 
 use std::collections::BTreeMap;
 
@@ -60,9 +61,7 @@ impl Invalid {
             .map_err(|wrong| self.0.push((name, wrong.to_string())))
             .ok()
     }
-}
 
-impl Invalid {
     /// Unwraps what was made of several fields, or notes what is wrong with them.
     pub(crate) fn join<T>(&mut self, value: Result<T, Self>) -> Option<T> {
         value.map_err(|wrong| self.0.extend(wrong.0)).ok()

@@ -1,4 +1,6 @@
-//! Answers to requests that never reach an operation.
+//! Answers to requests that never reach an operation, or get no answer from it.
+
+use std::fmt;
 
 use discovery_domain::shown;
 use poem::http::header::{ALLOW, RETRY_AFTER};
@@ -10,13 +12,13 @@ use crate::json::Json;
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
 /// Refuses a request, saying what is wrong.
-pub(crate) fn refusal(status: StatusCode, wrong: impl Into<String>) -> Response {
+fn refusal(status: StatusCode, wrong: impl Into<String>) -> Response {
     let body = Json(Error::new(wrong));
     body.with_status(status).into_response()
 }
 
 /// Answers a request for what exists by a method that it does not have. OPTIONS, which all have, asks for just that.
-pub(crate) fn elsewise(method: &Method, allowed: &str) -> Response {
+pub(crate) fn method_not_allowed(method: &Method, allowed: &str) -> Response {
     let mut response = if method == Method::OPTIONS {
         StatusCode::OK.into()
     } else {
@@ -29,7 +31,7 @@ pub(crate) fn elsewise(method: &Method, allowed: &str) -> Response {
 }
 
 /// Answers a request for nothing that exists.
-pub(crate) fn nothing_at(path: &str) -> Response {
+pub(crate) fn not_found(path: &str) -> Response {
     let shown: String = path.chars().take(200).collect();
     let wrong = format!("there is nothing at {shown:?}, see /docs for what there is");
     refusal(StatusCode::NOT_FOUND, wrong)
@@ -39,6 +41,18 @@ pub(crate) fn nothing_at(path: &str) -> Response {
 pub(crate) fn unreadable(path: &str) -> Response {
     let wrong = format!("the path must be UTF-8 when decoded, got {}", shown(path));
     refusal(StatusCode::BAD_REQUEST, wrong)
+}
+
+/// Answers a request that has met a mistake of ours.
+pub(crate) fn panicked() -> Response {
+    let wrong = "this server has made a mistake, its log says which";
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, wrong)
+}
+
+/// Answers a scraper whose metrics can't be written.
+pub(crate) fn no_metrics(error: fmt::Error) -> Response {
+    let wrong = format!("the metrics can't be written: {error}");
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, wrong)
 }
 
 /// Gives up on a request.
@@ -70,7 +84,7 @@ fn unavailable(wrong: &str) -> Response {
 }
 
 /// Answers with an error that no operation has put into words.
-pub(crate) fn unworded(error: PoemError) -> Response {
+pub(crate) fn poem_error(error: PoemError) -> Response {
     if error.is_from_response() {
         error.into_response()
     } else {

@@ -16,7 +16,7 @@ pub(crate) enum Found<'r, T> {
     /// An operation.
     Operation(&'r Operation, &'r T),
     /// A template that has no such method, and the methods that it has.
-    Elsewise(&'r Operation, String),
+    WrongMethod(&'r Operation, String),
     /// Nothing that exists.
     Nothing,
     /// Text in no encoding that could be read.
@@ -54,7 +54,7 @@ impl<T> Routes<T> {
             .filter(|o| o.is_at(path))
             .collect();
         match here.first() {
-            Some(other) => Found::Elsewise(other, allowed(&here)),
+            Some(other) => Found::WrongMethod(other, allowed(&here)),
             None => Found::Nothing,
         }
     }

@@ -2,11 +2,11 @@
 
 use poem::Response;
 use poem::http::header::{ACCEPT, CONTENT_TYPE, VARY};
-use poem::http::{HeaderMap, HeaderValue, StatusCode};
+use poem::http::{HeaderMap, HeaderValue};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use crate::refusal::refusal;
+use crate::refusal::no_metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -16,7 +16,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) fn scrape(headers: &HeaderMap, registry: &Registry) -> Response {
     let mut text = String::new();
     if let Err(error) = encode(&mut text, registry) {
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+        return no_metrics(error);
     }
     let (kind, text) = if takes_open_metrics(headers) {
         (OPEN_METRICS, text)
