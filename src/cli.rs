@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::error::Error;
 use std::io::{self, Write};
+use std::iter::successors;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,8 +26,8 @@ pub(crate) struct Cli {
 }
 
 const SETTINGS_HELP: &str = "\
-Every setting is an environment variable, or the same name in small letters in the file.
-`discovery config` lists them all with their values and where each is from; `discovery config --markdown` explains them.";
+Every setting is an environment variable, or the same name in lower case in the file.
+`discovery config` lists them all with their values and where each comes from; `discovery config --markdown` explains them.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -33,7 +35,7 @@ enum Command {
     Serve,
     /// Print the contract as `openapi.yaml` has it
     Openapi,
-    /// Print the effective settings, each with where it is from
+    /// Print the effective settings and where each comes from
     Config {
         /// Print what every setting means instead, as a Markdown table
         #[arg(long)]
@@ -103,9 +105,12 @@ fn serve(settings: &Settings) -> ExitCode {
     let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "not started");
+            tracing::error!(error = &error as &dyn Error, "not started");
             if !tracing::enabled!(tracing::Level::ERROR) {
-                drop(writeln!(io::stderr(), "not started: {error}"));
+                let error: &(dyn Error + 'static) = &error;
+                let causes = successors(Some(error), |error| (*error).source());
+                let causes: Vec<String> = causes.map(ToString::to_string).collect();
+                drop(writeln!(io::stderr(), "not started: {}", causes.join(": ")));
             }
             ExitCode::FAILURE
         }

@@ -39,12 +39,12 @@ pub(crate) enum StartError {
     Store(#[from] OpenError),
     /// It could not be told to stop.
     #[error("signals can't be caught")]
-    Signals(#[from] io::Error),
+    Signals(#[source] io::Error),
 }
 
 /// Serves until the process is told to stop.
 pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(), StartError> {
-    let signals = Signals::catch()?;
+    let signals = Signals::catch().map_err(StartError::Signals)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (mut storage, registry) = open(settings, &clock, &mut metrics).await?;
     let health = Arc::new(Health::default());

@@ -43,7 +43,8 @@ impl SavedLists {
                 false
             }
             Err(error) => {
-                warn!(%path, %error, "the file of saved lists is not used");
+                let error = &error as &dyn std::error::Error;
+                warn!(%path, error, "the file of saved lists is not used");
                 false
             }
         }
@@ -54,7 +55,8 @@ impl SavedLists {
         let saving = Arc::clone(self);
         let saved = tokio::task::spawn_blocking(move || saving.write()).await;
         if let Ok(Err(error)) = saved {
-            warn!(path = %self.path.display(), %error, "the lists are not saved");
+            let error = &error as &dyn std::error::Error;
+            warn!(path = %self.path.display(), error, "the lists are not saved");
         }
     }
 

@@ -123,7 +123,8 @@ impl Storage {
         if let Some(held_back) = &self.held_back
             && let Err(error) = held_back.store_all().await
         {
-            warn!(%error, "heartbeats that were held back are not stored");
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "heartbeats that were held back are not stored");
         }
         if let Some(file) = &self.file {
             file.close().await;

@@ -66,13 +66,14 @@ impl History {
 
     /// Notes an event.
     pub fn record(&self, event: Event) {
+        if self.capacity == 0 {
+            return;
+        }
         let mut events = self.events();
-        while events.len() >= self.capacity.max(1) {
+        if events.len() == self.capacity {
             events.pop_front();
         }
-        if self.capacity > 0 {
-            events.push_back(event);
-        }
+        events.push_back(event);
     }
 
     /// The latest events of a service that `wanted` picks, newest first.

@@ -156,7 +156,7 @@ impl TryFrom<u16> for Port {
 
     fn try_from(number: u16) -> Result<Self, InvalidValue> {
         let port = (number >= Self::MIN).then_some(Self(number));
-        port.ok_or_else(|| InvalidValue::new("must be at least 1, got 0"))
+        port.ok_or_else(|| InvalidValue::new("must be an integer from 1 to 65535, got 0"))
     }
 }
 

@@ -70,7 +70,7 @@ impl Cached {
         if self.0.outages.of(key).begins(error) {
             warn!(
                 error = error as &dyn std::error::Error,
-                of = key.kind(),
+                lists = key.kind(),
                 "the store fails to answer reads: the last known lists are served"
             );
             tokio::spawn(self.clone().probe(key.clone()));
@@ -79,7 +79,7 @@ impl Cached {
 
     pub(super) fn recovers(&self, key: &Key) {
         if self.0.outages.of(key).ends() {
-            info!(of = key.kind(), "the store answers reads again");
+            info!(lists = key.kind(), "the store answers reads again");
         }
     }
 

@@ -34,7 +34,7 @@ pub struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file is not there or can't be read.
-    #[error("cannot be read: {0}")]
+    #[error("can't be read")]
     Unreadable(#[from] io::Error),
     /// The file is not what was saved.
     #[error("is damaged: {0}")]
@@ -209,7 +209,7 @@ impl SavedHost {
         let host = Host {
             key: HostKey::new(ServiceName::parse(&self.service)?, address),
             service_repo_name: ServiceRepoName::parse(&self.service_repo_name)?,
-            port: Port::parse(&self.port.to_string())?,
+            port: Port::try_from(self.port)?,
             revision: Revision::parse(&self.revision)?,
             last_check_in: time(self.last_check_in),
             tags: Tags::from_stored(&self.tags)

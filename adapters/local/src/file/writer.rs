@@ -120,9 +120,8 @@ impl Drop for Writer {
 }
 
 fn overloaded() -> StoreError {
-    StoreError::Unavailable {
-        what: format!("more than {QUEUE} writes wait for the disk"),
-        source: None,
+    StoreError::Busy {
+        what: format!("{QUEUE} writes wait for the disk already"),
     }
 }
 
@@ -160,8 +159,13 @@ impl Rounds {
             }
             self.round(steps);
         }
+        let path = self.work.disk.path().display().to_string();
         if let Err(error) = self.work.disk.close() {
-            error!(%error, "the file could not be closed cleanly; the next start recovers it");
+            let error = &error as &dyn std::error::Error;
+            error!(
+                path,
+                error, "the file could not be closed cleanly; the next start recovers it"
+            );
         }
         // Whoever writes from now on learns that the file is closed.
         drop(waiting);

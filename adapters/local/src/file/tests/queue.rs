@@ -87,10 +87,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_it_took() {
             Poll::Ready(answer) => break answer.expect_err("the queue is full"),
         }
     };
-    assert!(
-        matches!(refused, StoreError::Unavailable { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, StoreError::Busy { .. }), "{refused:?}");
     assert!(waiting.len() >= 16 * 1024, "{}", waiting.len());
     faults.set(Fault::None);
     for call in waiting {
