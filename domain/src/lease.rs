@@ -140,7 +140,9 @@ impl LeaseClock {
         let mut state = self.state();
         if !std::mem::replace(&mut state.remembers, true) {
             let ended = state.started;
-            state.outages.add(Outage { began: last, ended });
+            state
+                .outages
+                .add_before_start(Outage { began: last, ended });
         }
     }
 
@@ -157,7 +159,7 @@ impl LeaseClock {
         if let Some(outage) = state.outage_at(now, wall) {
             outages.add(outage);
         }
-        outages.all().to_vec()
+        outages.all().copied().collect()
     }
 
     /// Notes that something was recorded at that time: what is remembered of an outage that it lies in begins only then.

@@ -13,9 +13,19 @@ pub struct Outage {
 
 /// The latest outages that are known; they do not overlap.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Outages(Vec<Outage>);
+pub(crate) struct Outages {
+    /// Nodes have lived through these: they ran, and the store recorded nothing for them.
+    lived_through: Vec<Outage>,
+    /// The time before this node's start from which nothing is known to have been recorded.
+    before_start: Option<Outage>,
+}
 
 impl Outage {
+    /// Whether it lies on both sides of that moment.
+    fn spans(&self, moment: DateTime<Utc>) -> bool {
+        self.began < moment && moment < self.ended
+    }
+
     /// The part of it that lies after a check-in.
     pub(crate) fn after(&self, check_in: DateTime<Utc>) -> TimeDelta {
         (self.ended - self.began.max(check_in)).max(TimeDelta::zero())
@@ -26,13 +36,13 @@ impl Outages {
     /// So many that a restart in a bad week knows what it has to.
     const MOST: usize = 16;
 
-    /// Adds one, merged with those that it meets.
+    /// Adds one that a node has lived through, merged with those that it meets.
     pub(crate) fn add(&mut self, outage: Outage) {
         if outage.ended <= outage.began {
             return;
         }
         let mut sum = outage;
-        self.0.retain(|known| {
+        self.lived_through.retain(|known| {
             let apart = known.ended < sum.began || sum.ended < known.began;
             if !apart {
                 sum.began = sum.began.min(known.began);
@@ -40,29 +50,56 @@ impl Outages {
             }
             apart
         });
-        self.0.push(sum);
-        self.0.sort_by_key(|known| known.ended);
-        let too_many = self.0.len().saturating_sub(Self::MOST);
-        self.0.drain(..too_many);
+        self.lived_through.push(sum);
+        self.lived_through.sort_by_key(|known| known.ended);
+        let too_many = self.lived_through.len().saturating_sub(Self::MOST);
+        self.lived_through.drain(..too_many);
+        self.begin_after_others();
     }
 
-    /// Shortens the outage that a check-in disproves, for it was recorded in the midst of it.
+    /// Notes the outage that ended with this node's start.
+    pub(crate) fn add_before_start(&mut self, outage: Outage) {
+        self.before_start = Some(outage);
+        self.begin_after_others();
+    }
+
+    /// Keeps the outage before the start apart from those that it meets, for what it is shortened by need not shorten
+    /// them.
+    fn begin_after_others(&mut self) {
+        let Some(start) = &mut self.before_start else {
+            return;
+        };
+        let meets = |known: &&Outage| known.began < start.ended && start.began < known.ended;
+        let latest = self.lived_through.iter().rfind(meets);
+        start.began = latest.map_or(start.began, |known| known.ended);
+        self.before_start = self.before_start.filter(|start| start.began < start.ended);
+    }
+
+    /// Shortens the outage that a check-in disproves, for it was recorded in the midst of it. The time before the start
+    /// begins only then, because whoever recorded it may have done so all the time before. Of an outage that a node has
+    /// lived through the longer part stays: that another node came through a little earlier or longer, or has another
+    /// clock, does not undo the rest.
     pub(crate) fn disproved_by(&mut self, check_in: DateTime<Utc>) {
-        for outage in &mut self.0 {
-            if outage.began < check_in && check_in < outage.ended {
+        if let Some(start) = self.before_start.as_mut().filter(|o| o.spans(check_in)) {
+            start.began = check_in;
+        }
+        for outage in self.lived_through.iter_mut().filter(|o| o.spans(check_in)) {
+            if check_in - outage.began < outage.ended - check_in {
                 outage.began = check_in;
+            } else {
+                outage.ended = check_in;
             }
         }
     }
 
     /// For how long since a check-in nobody could check in.
     pub(crate) fn since(&self, check_in: DateTime<Utc>) -> TimeDelta {
-        self.0.iter().map(|outage| outage.after(check_in)).sum()
+        self.all().map(|outage| outage.after(check_in)).sum()
     }
 
-    /// All of them, the latest last.
-    pub(crate) fn all(&self) -> &[Outage] {
-        &self.0
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Outage> {
+        self.lived_through.iter().chain(&self.before_start)
     }
 }
 
@@ -81,29 +118,62 @@ mod tests {
         }
     }
 
+    fn all(outages: &Outages) -> Vec<Outage> {
+        outages.all().copied().collect()
+    }
+
     #[test]
     fn outages_that_meet_count_once() {
         let mut outages = Outages::default();
         for (began, ended) in [(0, 10), (20, 30), (5, 22), (40, 50), (60, 60)] {
             outages.add(outage(began, ended));
         }
-        assert_eq!(outages.all(), [outage(0, 30), outage(40, 50)]);
+        assert_eq!(all(&outages), [outage(0, 30), outage(40, 50)]);
         assert_eq!(outages.since(at(-5)), TimeDelta::seconds(40));
         assert_eq!(outages.since(at(25)), TimeDelta::seconds(15));
         assert_eq!(outages.since(at(50)), TimeDelta::zero());
     }
 
     #[test]
-    fn a_check_in_disproves_what_was_before_it_of_its_own_outage_alone() {
+    fn a_check_in_disproves_the_shorter_part_of_its_own_outage_alone() {
         let mut outages = Outages::default();
         outages.add(outage(0, 10));
         outages.add(outage(20, 30));
         for seconds in [-1, 0, 15, 20, 30, 31] {
             outages.disproved_by(at(seconds));
-            assert_eq!(outages.all(), [outage(0, 10), outage(20, 30)]);
+            assert_eq!(all(&outages), [outage(0, 10), outage(20, 30)]);
         }
-        outages.disproved_by(at(25));
-        assert_eq!(outages.all(), [outage(0, 10), outage(25, 30)]);
+        outages.disproved_by(at(23));
+        assert_eq!(all(&outages), [outage(0, 10), outage(23, 30)]);
+        outages.disproved_by(at(29));
+        assert_eq!(all(&outages), [outage(0, 10), outage(23, 29)]);
+    }
+
+    #[test]
+    fn a_check_in_disproves_all_that_was_before_it_of_the_time_before_the_start() {
+        let mut outages = Outages::default();
+        outages.add_before_start(outage(20, 30));
+        outages.disproved_by(at(29));
+        assert_eq!(all(&outages), [outage(29, 30)]);
+    }
+
+    #[test]
+    fn the_time_before_the_start_begins_where_the_outage_before_it_has_ended() {
+        for start_comes_first in [true, false] {
+            let mut outages = Outages::default();
+            if start_comes_first {
+                outages.add_before_start(outage(9, 12));
+            }
+            outages.add(outage(0, 10));
+            if !start_comes_first {
+                outages.add_before_start(outage(9, 12));
+            }
+            assert_eq!(all(&outages), [outage(0, 10), outage(10, 12)]);
+            outages.disproved_by(at(11));
+            assert_eq!(all(&outages), [outage(0, 10), outage(11, 12)]);
+            outages.add(outage(5, 20));
+            assert_eq!(all(&outages), [outage(0, 20)]);
+        }
     }
 
     #[test]
@@ -112,7 +182,7 @@ mod tests {
         for number in 0..100 {
             outages.add(outage(10 * number, 10 * number + 5));
         }
-        assert_eq!(outages.all().len(), Outages::MOST);
-        assert_eq!(outages.all().last(), Some(&outage(990, 995)));
+        assert_eq!(all(&outages).len(), Outages::MOST);
+        assert_eq!(all(&outages).last(), Some(&outage(990, 995)));
     }
 }

@@ -53,6 +53,25 @@ async fn a_node_that_starts_after_an_outage_does_not_count_it_although_others_ha
 }
 
 #[tokio::test]
+async fn a_check_in_that_ends_an_outage_leaves_the_rest_of_it_to_a_node_that_starts_then() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    node.register("web", "10.0.0.2").await;
+    prove(&node).await;
+    world.clock.advance(OUTAGE);
+    node.register("web", "10.0.0.2").await;
+    world.clock.advance(Duration::from_micros(20));
+    prove(&node).await;
+    world.clock.advance(Duration::from_secs(2));
+    let age = age_at_first_sight(&world).await;
+    assert!(
+        age <= LeaseClock::LONGEST_GAP + Duration::from_secs(3),
+        "{age:?}"
+    );
+}
+
+#[tokio::test]
 async fn rule_4_dead_rows_that_are_read_first_do_not_come_back_beside_living_ones() {
     let world = World::new().await;
     let days = |days: u64| world.clock.wall() - Duration::from_hours(24 * days);
@@ -90,5 +109,7 @@ async fn outages_that_can_not_be_read_are_passed_over() {
     let outages = AttributeValue::L(texts.into());
     row.insert("outages".into(), outages);
     world.emulator.put(common::TABLE, row).await;
-    prove(&world.node().await).await;
+    let node = world.node().await;
+    prove(&node).await;
+    assert_eq!(node.lease.outages(), []);
 }
