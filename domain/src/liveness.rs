@@ -74,9 +74,9 @@ impl Liveness {
             }
             if is_spared || age == Age::Live {
                 listed.push(row);
-            } else if spared.is_empty() {
+            } else if spared.is_empty() || age == Age::Dead {
                 listing.expired.push(row);
-            } else if age == Age::Expired {
+            } else {
                 listing.unlisted.push(row);
             }
         }

@@ -82,6 +82,22 @@ async fn rule_13_no_expired_row_of_a_guarded_service_is_swept() {
 }
 
 #[tokio::test]
+async fn rule_4_dead_rows_leave_the_store_while_the_guard_holds_their_service_up() {
+    let node = Node::new();
+    // Every host lives for half a TTL, and nobody deregisters: most rows are always expired.
+    for number in 0..100 {
+        node.pass(HOST_TTL / 4);
+        node.register("web", &ip(number)).await;
+        node.sweep().await;
+    }
+    let until_death = 4 * Liveness::TTLS_TO_DEATH;
+    let stored = node.stored("web").await.len();
+    let just_dead = stored.checked_sub(until_death as usize);
+    assert!(just_dead.is_some_and(|rows| rows <= 4), "{stored} rows");
+    assert_eq!(node.registry.guarded().len(), 1);
+}
+
+#[tokio::test]
 async fn rule_13_hosts_that_expire_one_after_the_other_are_as_much_a_mass_as_those_that_do_at_once()
 {
     let node = Node::new();
