@@ -10,6 +10,8 @@ use discovery_domain::{
     Change, CheckIn, CheckInError, Clock, HostKey, HostList, HostRepository, LeaseInstant,
     LoadBalancingWeight, Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
 };
+use futures_util::future::join_all;
+use futures_util::stream::{self, TryStreamExt};
 
 /// A store that is spared most heartbeats: one that changes nothing but its time is acknowledged at once and stored
 /// when `interval` has passed since the last stored one, by a timer or at the stop. Saves nearly all the write costs
@@ -18,11 +20,17 @@ pub struct HeldBack {
     inner: Arc<dyn HostRepository>,
     interval: Duration,
     clock: Arc<dyn Clock>,
-    known: Mutex<Services>,
+    state: Mutex<State>,
 }
 
-/// What is known of every host, by its service.
-type Services = HashMap<ServiceName, HashMap<HostKey, Known>>;
+#[derive(Default)]
+struct State {
+    /// What is known of every host, by its service.
+    services: HashMap<ServiceName, HashMap<HostKey, Known>>,
+    /// How often something was done to rows otherwise than by check-ins: a check-in that was under way meanwhile does
+    /// not know what is stored.
+    changes: u64,
+}
 
 /// A host whose heartbeats may be held back.
 struct Known {
@@ -41,13 +49,16 @@ impl Known {
 }
 
 impl HeldBack {
+    /// How many heartbeats are stored at a time, so that a stop need not wait for one after the other.
+    const AT_A_TIME: usize = 64;
+
     /// Holds back heartbeats for up to `interval`.
     pub fn new(inner: Arc<dyn HostRepository>, interval: Duration, clock: Arc<dyn Clock>) -> Self {
         Self {
             inner,
             interval,
             clock,
-            known: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -62,88 +73,90 @@ impl HeldBack {
     }
 
     async fn store_held(&self, since: Duration) -> Result<(), StoreError> {
-        for (stored, held) in self.due(since) {
+        let due = stream::iter(self.due(since).into_iter().map(Ok));
+        due.try_for_each_concurrent(Self::AT_A_TIME, async |(stored, held)| {
             let renewed = self.inner.renew(&stored, &held).await?;
             self.settle(&stored, renewed.then_some(held));
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// Stores what is held back of a host and holds back no more, before something is done that depends on what is
     /// stored: a heartbeat that comes meanwhile is stored itself.
     async fn release(&self, key: &HostKey) -> Result<(), StoreError> {
-        let hosts = self
-            .known()
-            .get_mut(key.service())
-            .map(|hosts| hosts.remove(key));
-        self.store_now(hosts.flatten().into_iter()).await
+        let known = self.state().forget(key);
+        self.store_now(known.into_iter().collect()).await
     }
 
     async fn release_all(&self, service: &ServiceName) -> Result<(), StoreError> {
-        let hosts = self.known().remove(service).unwrap_or_default();
-        self.store_now(hosts.into_values()).await
+        let hosts = self.state().forget_all(service);
+        self.store_now(hosts.into_values().collect()).await
     }
 
     /// Stores what is held back of some hosts; after an error, what is not stored is held back as before.
-    async fn store_now(&self, mut hosts: impl Iterator<Item = Known>) -> Result<(), StoreError> {
-        while let Some(known) = hosts.next() {
-            let Some(held) = &known.held else { continue };
-            if let Err(error) = self.inner.renew(&known.stored, held).await {
-                self.put_back([known].into_iter().chain(hosts));
+    async fn store_now(&self, mut hosts: Vec<Known>) -> Result<(), StoreError> {
+        hosts.retain(|known| known.held.is_some());
+        while !hosts.is_empty() {
+            let batch = hosts.drain(..hosts.len().min(Self::AT_A_TIME));
+            let stored = join_all(batch.map(|known| self.store_one(known))).await;
+            let mut failed: Vec<_> = stored.into_iter().filter_map(Result::err).collect();
+            if let Some((_, error)) = failed.first() {
+                let error = error.clone();
+                hosts.extend(failed.drain(..).map(|(known, _)| known));
+                self.state().put_back(hosts);
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Holds back again what could not be stored, unless a later heartbeat was stored meanwhile.
-    fn put_back(&self, hosts: impl Iterator<Item = Known>) {
-        let mut services = self.known();
-        for known in hosts {
-            let key = &known.stored.host.key;
-            let service = services.entry(key.service().clone()).or_default();
-            service.entry(key.clone()).or_insert(known);
+    async fn store_one(&self, known: Known) -> Result<(), (Known, StoreError)> {
+        let Some(held) = &known.held else {
+            return Ok(());
+        };
+        match self.inner.renew(&known.stored, held).await {
+            Ok(_renewed_or_gone) => Ok(()),
+            Err(error) => Err((known, error)),
         }
     }
 
     /// What the store has and what is held back, of every host whose last stored heartbeat is that old.
     fn due(&self, since: Duration) -> Vec<(Row, Row)> {
         let now = self.clock.monotonic();
-        let services = self.known();
-        let hosts = services.values().flat_map(HashMap::values);
+        let state = self.state();
+        let hosts = state.services.values().flat_map(HashMap::values);
         let due = hosts.filter(|known| now.saturating_sub(known.stored_at) >= since);
         due.filter_map(|known| Some((known.stored.clone(), known.held.clone()?)))
             .collect()
     }
 
-    fn known_of<T>(&self, key: &HostKey, ask: impl FnOnce(&Known) -> Option<T>) -> Option<T> {
-        self.known().get(key.service())?.get(key).and_then(ask)
-    }
-
     /// Notes that a held heartbeat was stored, or that its row is gone or changed. One that came meanwhile stays held.
     fn settle(&self, stored: &Row, renewed: Option<Row>) {
         let (now, key) = (self.clock.monotonic(), &stored.host.key);
-        let mut services = self.known();
-        let Some(hosts) = services.get_mut(key.service()) else {
+        let mut state = self.state();
+        let known = state.known_mut(key);
+        let Some(known) = known.filter(|known| known.stored.host == stored.host) else {
             return;
         };
-        match (hosts.get_mut(key), renewed) {
-            (Some(known), Some(row)) if known.stored.host == stored.host => {
-                known.held.take_if(|held| held.renewed <= row.renewed);
-                known.stored = row;
-                known.stored_at = now;
-            }
-            (_, None) => drop(hosts.remove(key)),
-            _ => {}
+        if let Some(row) = renewed {
+            known.held.take_if(|held| held.renewed <= row.renewed);
+            known.stored = row;
+            known.stored_at = now;
+        } else {
+            state.forget(key);
         }
     }
 
     /// Stores a check-in, over what is held back of its host.
     async fn store(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
         let key = check_in.key.clone();
-        let held = self.known_of(&key, |known| {
-            Some((known.stored.clone(), known.held.clone()?))
-        });
+        let (held, changes) = {
+            let state = self.state();
+            let known = state.known(&key);
+            let held = known.and_then(|known| Some((known.stored.clone(), known.held.clone()?)));
+            (held, state.changes)
+        };
         let mut change = self.inner.check_in(check_in).await?;
         if let (Some(previous), Some((stored, held))) = (&mut change.previous, held)
             && previous.host == stored.host
@@ -156,20 +169,18 @@ impl HeldBack {
             stored_at,
             held: None,
         };
-        self.known()
-            .entry(key.service().clone())
-            .or_default()
-            .insert(key, known);
+        let mut state = self.state();
+        if state.changes == changes {
+            state.hosts_of(key.service()).insert(key, known);
+        }
         Ok(change)
     }
 
     /// Acknowledges a heartbeat without storing it, if nothing speaks against it.
     fn hold(&self, check_in: &CheckIn) -> Option<Change> {
         let now = self.clock.monotonic();
-        let mut services = self.known();
-        let known = services
-            .get_mut(check_in.key.service())?
-            .get_mut(&check_in.key)?;
+        let mut state = self.state();
+        let known = state.known_mut(&check_in.key)?;
         let row = check_in.onto(Some(known.latest())).ok()?;
         let unchanged = row.host.differs_only_in_check_in(&known.stored.host);
         if !unchanged || now.saturating_sub(known.stored_at) >= self.interval {
@@ -186,8 +197,8 @@ impl HeldBack {
 
     /// Stops holding back for rows of a service that a reading shows to be gone or changed.
     fn compare(&self, service: &ServiceName, read: &HostList) {
-        let mut services = self.known();
-        let Some(hosts) = services.get_mut(service) else {
+        let mut state = self.state();
+        let Some(hosts) = state.services.get_mut(service) else {
             return;
         };
         hosts.retain(|key, known| {
@@ -195,16 +206,15 @@ impl HeldBack {
             row.is_some_and(|row| row.host.differs_only_in_check_in(&known.stored.host))
         });
         if hosts.is_empty() {
-            services.remove(service);
+            state.services.remove(service);
         }
     }
 
     /// Lays the heartbeats that are held back over what was read.
     fn laid_over(&self, reading: Reading) -> Reading {
-        let services = self.known();
+        let state = self.state();
         let newer = |row: &Row| {
-            let known = services.get(row.host.key.service())?.get(&row.host.key)?;
-            let held = known.held.as_ref()?;
+            let held = state.known(&row.host.key)?.held.as_ref()?;
             (held.renewed > row.renewed && held.host.differs_only_in_check_in(&row.host))
                 .then(|| held.clone())
         };
@@ -223,15 +233,42 @@ impl HeldBack {
         }
     }
 
-    /// Has the next heartbeat of a host stored.
-    fn forget(&self, key: &HostKey) {
-        if let Some(hosts) = self.known().get_mut(key.service()) {
-            hosts.remove(key);
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn known(&self, key: &HostKey) -> Option<&Known> {
+        self.services.get(key.service())?.get(key)
     }
 
-    fn known(&self) -> MutexGuard<'_, Services> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_mut(&mut self, key: &HostKey) -> Option<&mut Known> {
+        self.services.get_mut(key.service())?.get_mut(key)
+    }
+
+    fn hosts_of(&mut self, service: &ServiceName) -> &mut HashMap<HostKey, Known> {
+        self.services.entry(service.clone()).or_default()
+    }
+
+    /// Has the next heartbeat of a host stored, one that is under way too.
+    fn forget(&mut self, key: &HostKey) -> Option<Known> {
+        self.changes += 1;
+        self.services.get_mut(key.service())?.remove(key)
+    }
+
+    /// The same for every host of a service.
+    fn forget_all(&mut self, service: &ServiceName) -> HashMap<HostKey, Known> {
+        self.changes += 1;
+        self.services.remove(service).unwrap_or_default()
+    }
+
+    /// Holds back again what could not be stored, unless a later heartbeat was stored meanwhile.
+    fn put_back(&mut self, hosts: Vec<Known>) {
+        for known in hosts {
+            let key = known.stored.host.key.clone();
+            self.hosts_of(key.service()).entry(key).or_insert(known);
+        }
     }
 }
 
@@ -269,7 +306,7 @@ impl HostRepository for HeldBack {
 
     async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
         let row = self.inner.get(key).await?;
-        let held = self.known_of(key, |known| known.held.clone());
+        let held = self.state().known(key).and_then(|known| known.held.clone());
         let held = held.filter(|held| {
             row.as_ref()
                 .is_some_and(|row| held.host.differs_only_in_check_in(&row.host))
@@ -283,7 +320,9 @@ impl HostRepository for HeldBack {
         weight: LoadBalancingWeight,
     ) -> Result<Option<Change>, StoreError> {
         self.release(key).await?;
-        self.inner.set_weight(key, weight).await
+        let outcome = self.inner.set_weight(key, weight).await;
+        self.state().forget(key);
+        outcome
     }
 
     async fn set_weight_of_service(
@@ -292,13 +331,15 @@ impl HostRepository for HeldBack {
         weight: LoadBalancingWeight,
     ) -> Result<Vec<Change>, StoreError> {
         self.release_all(service).await?;
-        self.inner.set_weight_of_service(service, weight).await
+        let outcome = self.inner.set_weight_of_service(service, weight).await;
+        self.state().forget_all(service);
+        outcome
     }
 
     async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
-        self.forget(key);
+        self.state().forget(key);
         let outcome = self.inner.delete(key).await;
-        self.forget(key);
+        self.state().forget(key);
         outcome
     }
 

@@ -138,6 +138,24 @@ async fn a_stop_stores_everything_that_is_held_back() {
     assert_eq!(rig.stored_at(began).await, 60);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_beside_a_delete_leaves_no_host_that_is_acknowledged_and_not_stored() {
+    let rig = rig();
+    let key = hosts::key("web", "10.0.0.1");
+    for _ in 0..2_000 {
+        let (held_back, check_in) = (
+            Arc::clone(&rig.held_back),
+            rig.store.check_in("web", "10.0.0.1"),
+        );
+        let beat = tokio::spawn(async move { held_back.check_in(check_in).await });
+        rig.held_back.delete(&key).await.expect("memory answers");
+        beat.await.expect("no panic").expect("memory answers");
+        rig.store.register("web", "10.0.0.1").await;
+        let stored = rig.behind.get(&key).await.expect("memory answers");
+        assert!(stored.is_some(), "the host was acknowledged");
+    }
+}
+
 #[tokio::test]
 async fn a_heartbeat_that_changes_something_is_stored_at_once() {
     let rig = rig();
