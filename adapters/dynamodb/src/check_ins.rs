@@ -44,7 +44,12 @@ impl DynamoDbHostRepository {
         };
         let began = self.began();
         let previous = match self.put_in_place(check_in, &row, seen).await {
-            Ok(replaced) => self.seen(key, replaced, &began).row().cloned(),
+            Ok(replaced) => {
+                let replaced = self.seen(key, replaced, &began);
+                // A first attempt whose reply was lost has done the same before.
+                let is_own = replaced.row().is_some_and(|was| was.host == row.host);
+                if is_own { seen } else { &replaced }.row().cloned()
+            }
             Err(Refusal::Store(error)) => return Err(error.into()),
             Err(Refusal::Condition { found, in_doubt }) => {
                 let found = self.seen(key, found, &began);

@@ -37,6 +37,20 @@ async fn a_check_in_whose_reply_is_lost_is_answered_as_if_it_were_not() {
 }
 
 #[tokio::test]
+async fn a_check_in_whose_reply_is_lost_still_tells_what_it_has_changed() {
+    let world = World::new().await;
+    let node = world.node().await;
+    let before = node.register("web", "10.0.0.1").await;
+    let moved = CheckIn {
+        service_repo_name: hosts::repo("elsewhere"),
+        ..node.check_in("web", "10.0.0.1")
+    };
+    node.proxy.set_fault(Fault::LoseReply.times(1));
+    let change = node.accept(moved).await;
+    assert_eq!(change.previous.map(|row| row.host), Some(before.host));
+}
+
+#[tokio::test]
 async fn a_deletion_whose_reply_is_lost_found_the_host() {
     let world = World::new().await;
     let node = world.node().await;
