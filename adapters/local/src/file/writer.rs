@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use discovery_domain::{Clock, HostKey, LeaseClock, StoreError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::error;
 
 use super::batch::Batch;
@@ -22,6 +24,9 @@ use trouble::Trouble;
 const QUEUE: usize = 16 * 1024;
 /// The most writes of one commit.
 const BATCH: usize = 4 * 1024;
+
+/// How long a write waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The way to the thread.
 pub(super) struct Writer {
@@ -67,7 +72,8 @@ impl Writer {
         })
     }
 
-    /// Has `call` change the rows, and returns its answer when that is on disk.
+    /// Has `call` change the rows, and returns its answer when that is on disk, or gives up on a disk that hangs: then
+    /// it may still be done (liveness rule 7).
     pub(super) async fn write<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut Batch<'_>) -> T + Send + 'static,
@@ -93,7 +99,8 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => overloaded(),
                 mpsc::error::TrySendError::Closed(_) => closed(),
             })?;
-        answered.await.map_err(|_| given_up())?
+        let answer = timeout(PATIENCE, answered).await.map_err(|_| hangs())?;
+        answer.map_err(|_| given_up())?
     }
 
     /// Has everything that was queued before written, and closes the file.
@@ -128,6 +135,13 @@ fn overloaded() -> StoreError {
 fn closed() -> StoreError {
     StoreError::Unavailable {
         what: "the file is closed".to_owned(),
+        source: None,
+    }
+}
+
+fn hangs() -> StoreError {
+    StoreError::Unavailable {
+        what: format!("the disk did not write within {PATIENCE:?}"),
         source: None,
     }
 }

@@ -58,6 +58,22 @@ async fn writes_that_wait_together_share_a_commit() {
     assert_eq!(web(&store).await.len(), 64);
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_7_a_disk_that_hangs_is_given_up_after_five_seconds() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let repository = open(&place, &faults);
+    let store = place.store(repository.clone());
+    faults.set(Fault::Hangs);
+    let refused = repository.check_in(store.check_in("web", "10.0.0.1")).await;
+    let refused = refused.expect_err("the disk hangs").to_string();
+    assert!(
+        refused.contains("the disk did not write within 5s"),
+        "{refused}"
+    );
+    faults.set(Fault::None);
+    repository.close().await;
+}
+
 #[tokio::test]
 async fn nothing_shows_before_it_is_on_disk() {
     let (place, faults) = (Place::new(), Faults::new());
