@@ -95,8 +95,8 @@ fn take_in(news: &News, cached: &Cached, xds: &Xds) {
         cached.anything_changed_elsewhere();
         xds.missed_changes();
     }
+    cached.changed_elsewhere(&news.services);
     for service in &news.services {
-        cached.changed_elsewhere(service);
         xds.changed(service, Origin::Elsewhere);
     }
 }

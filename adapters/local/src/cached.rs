@@ -8,6 +8,7 @@ mod read;
 mod saved;
 mod shown;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -95,15 +96,19 @@ impl Cached {
         self.0.metrics.lists.set(lists.unwrap_or(i64::MAX));
     }
 
-    /// Takes in that another node has changed a service: its list, and those of the repos whose hosts are on it, are
-    /// read again before they are served (liveness rule 16).
-    pub fn changed_elsewhere(&self, service: &ServiceName) {
+    /// Takes in that another node has changed services: their lists are read again before they are served, and so is
+    /// that of every repo, for who has joined which is not known (liveness rule 16).
+    pub fn changed_elsewhere(&self, services: &BTreeSet<ServiceName>) {
+        if services.is_empty() {
+            return;
+        }
         let now = self.0.lease.instant();
-        let entry = self.0.entry(&Key::Service(service.clone()));
-        entry.outdated(now);
-        let repos = entry.repos().into_iter().map(Key::Repo);
-        for entry in repos.filter_map(|repo| self.0.lists.get(&repo)) {
-            entry.outdated(now);
+        for service in services {
+            self.0.entry(&Key::Service(service.clone())).outdated(now);
+        }
+        let lists = self.0.lists.iter();
+        for entry in lists.filter(|entry| matches!(entry.key(), Key::Repo(_))) {
+            entry.value().outdated(now);
         }
     }
 

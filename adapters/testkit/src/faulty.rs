@@ -28,6 +28,8 @@ pub enum Fault {
 pub struct Faulty {
     inner: Arc<dyn HostRepository>,
     fault: Mutex<Fault>,
+    /// The only service whose list the fault is about, where it is not about everything.
+    only: Mutex<Option<ServiceName>>,
     mended: Notify,
     lists: AtomicUsize,
 }
@@ -38,6 +40,7 @@ impl Faulty {
         Arc::new(Self {
             inner,
             fault: Mutex::new(Fault::None),
+            only: Mutex::default(),
             mended: Notify::new(),
             lists: AtomicUsize::new(0),
         })
@@ -45,8 +48,20 @@ impl Faulty {
 
     /// Breaks or mends the store; calls that hang go on by the new fault.
     pub fn set(&self, fault: Fault) {
+        *self.only.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
         self.mended.notify_waiters();
+    }
+
+    /// Breaks the store where it is asked for the list of that service, and mends the rest.
+    pub fn set_for_list(&self, service: ServiceName, fault: Fault) {
+        self.set(fault);
+        *self.only.lock().unwrap_or_else(PoisonError::into_inner) = Some(service);
+    }
+
+    fn is_spared(&self, service: Option<&ServiceName>) -> bool {
+        let only = self.only.lock().unwrap_or_else(PoisonError::into_inner);
+        only.is_some() && only.as_ref() != service
     }
 
     /// How many lists were asked for.
@@ -55,7 +70,14 @@ impl Faulty {
     }
 
     async fn pass(&self) -> Result<(), StoreError> {
+        self.pass_for(None).await
+    }
+
+    async fn pass_for(&self, service: Option<&ServiceName>) -> Result<(), StoreError> {
         loop {
+            if self.is_spared(service) {
+                return Ok(());
+            }
             let mended = self.mended.notified();
             let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
             match fault {
@@ -91,7 +113,7 @@ impl HostRepository for Faulty {
         not_before: LeaseInstant,
     ) -> Result<Reading, StoreError> {
         self.lists.fetch_add(1, Ordering::SeqCst);
-        self.pass().await?;
+        self.pass_for(Some(service)).await?;
         self.inner.hosts_of(service, not_before).await
     }
 

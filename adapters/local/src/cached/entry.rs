@@ -1,13 +1,10 @@
 //! One cached list: what was read, what this node has written since, and the load that is under way.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use discovery_domain::{
-    HostKey, HostList, LeaseInstant, Reading, Row, Rows, ServiceRepoName, Stale, StoreError,
-};
+use discovery_domain::{HostKey, HostList, LeaseInstant, Reading, Row, Rows, Stale, StoreError};
 use tokio::sync::watch;
 
 /// A list under one key of the cache.
@@ -43,6 +40,10 @@ pub(super) struct ReadAt {
 #[derive(Clone)]
 pub(super) struct Flight {
     pub(super) began: LeaseInstant,
+    /// The same by the monotonic clock.
+    pub(super) began_at: Duration,
+    /// How many loads had landed by then.
+    pub(super) landed_before: u64,
     pub(super) ended: watch::Receiver<Option<Result<(), StoreError>>>,
 }
 
@@ -155,15 +156,6 @@ impl Entry {
     pub(super) fn outdated_at(&self) -> LeaseInstant {
         let outdated_at = self.state().outdated_at;
         outdated_at.unwrap_or(LeaseInstant::DISTANT_PAST)
-    }
-
-    /// The repos of the hosts that the list shows.
-    pub(super) fn repos(&self) -> BTreeSet<ServiceRepoName> {
-        let state = self.state();
-        let hosts = state.rows.iter();
-        hosts
-            .map(|row| row.host.service_repo_name.clone())
-            .collect()
     }
 
     /// The row of a host, as far as the list shows it.

@@ -1,6 +1,6 @@
 //! Whether the store answers reads at the moment.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ pub(super) struct Outages {
 pub(super) struct Outage {
     failing: AtomicBool,
     reason: Mutex<Option<StoreError>>,
+    /// Whether the store has not refused anything, but is only late: perhaps with one long list alone.
+    is_late: AtomicBool,
+    /// How many reads were successful so far.
+    landed: AtomicU64,
 }
 
 impl Outage {
@@ -36,14 +40,26 @@ impl Outage {
         self.is_on().then(|| reason().clone()).flatten()
     }
 
+    /// Whether it is on only because the store is late.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_on() && self.is_late.load(Ordering::Relaxed)
+    }
+
+    /// How many reads were successful so far.
+    pub(super) fn landed(&self) -> u64 {
+        self.landed.load(Ordering::Relaxed)
+    }
+
     /// Notes a failed or overdue read; tells whether that is news.
-    fn begins(&self, reason: &StoreError) -> bool {
+    fn begins(&self, reason: &StoreError, is_late: bool) -> bool {
+        self.is_late.store(is_late, Ordering::Relaxed);
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
         !self.failing.swap(true, Ordering::Relaxed)
     }
 
     /// Notes a successful read; tells whether that is news.
     fn ends(&self) -> bool {
+        self.landed.fetch_add(1, Ordering::Relaxed);
         self.failing.swap(false, Ordering::Relaxed)
     }
 }
@@ -67,7 +83,16 @@ impl Cached {
 
     /// Has reads not wait for the store any more, until the probe gets an answer.
     pub(super) fn fails(&self, key: &Key, error: &StoreError) {
-        if self.0.outages.of(key).begins(error) {
+        self.turn_on(key, error, false);
+    }
+
+    /// The same where the store has said nothing so far.
+    pub(super) fn is_late(&self, key: &Key, error: &StoreError) {
+        self.turn_on(key, error, true);
+    }
+
+    fn turn_on(&self, key: &Key, error: &StoreError, is_late: bool) {
+        if self.0.outages.of(key).begins(error, is_late) {
             warn!(
                 error = error as &dyn std::error::Error,
                 lists = key.kind(),

@@ -22,27 +22,36 @@ impl Cached {
     ) -> Result<Reading, StoreError> {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
-        let (came, mut is_first_load) = (self.0.clock.monotonic(), true);
+        let (came, outage) = (self.0.clock.monotonic(), self.0.outages.of(&key));
+        let mut is_first_load = true;
         loop {
             if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
             }
-            if let Some(reason) = self.0.outages.of(&key).reason() {
-                return entry.last_known().ok_or(reason);
+            if let Some(reason) = outage.reason() {
+                match entry.last_known() {
+                    Some(known) => return Ok(known),
+                    // The store may be late with others alone.
+                    None if outage.is_late() => {}
+                    None => return Err(reason),
+                }
             }
             let flight = entry.flight(|| self.load(key.clone(), Arc::clone(&entry), not_before));
-            let began = flight.began;
-            let waited = self.0.clock.monotonic().saturating_sub(came);
-            let patience = Self::PATIENCE.saturating_sub(waited);
-            match Self::landing(&entry, flight, patience).await {
+            let (began, began_at, landed_before) =
+                (flight.began, flight.began_at, flight.landed_before);
+            // However many readers wait for a load, it is waited for only so long.
+            let patience =
+                (came.min(began_at) + Self::PATIENCE).saturating_sub(self.0.clock.monotonic());
+            match self.landing(&entry, flight, patience).await {
                 Some(Ok(())) if began < not_before => is_first_load = false,
                 Some(Ok(())) => return entry.last_read().ok_or_else(abandoned),
                 Some(Err(error)) => return entry.last_known().ok_or(error),
                 None => {
                     let overdue = overdue();
-                    // One that began while this reader waited for another has not had its time yet.
-                    if is_first_load {
-                        self.fails(&key, &overdue);
+                    // One that began while this reader waited for another has not had its time yet, and while others
+                    // land the store is well: this list takes long.
+                    if is_first_load && outage.landed() == landed_before {
+                        self.is_late(&key, &overdue);
                     }
                     return entry.last_known().ok_or(overdue);
                 }
@@ -57,15 +66,16 @@ impl Cached {
         Some(reading)
     }
 
-    /// Waits for a load: with patience where an older list could be served instead, else for as long as it takes. `None`
-    /// where the patience has ended.
+    /// Waits for a load: only so long where an older list could be served instead, or the store is known to have
+    /// trouble, else for as long as it takes. `None` where the patience has ended.
     async fn landing(
+        &self,
         entry: &Entry,
         mut flight: Flight,
         patience: Duration,
     ) -> Option<Result<(), StoreError>> {
         let landing = flight.ended.wait_for(Option::is_some);
-        let ended = if entry.last_known().is_none() {
+        let ended = if entry.last_known().is_none() && self.outage().is_none() {
             landing.await
         } else {
             timeout(patience, landing).await.ok()?
@@ -80,6 +90,8 @@ impl Cached {
     pub(super) fn load(&self, key: Key, entry: Arc<Entry>, not_before: LeaseInstant) -> Flight {
         let (end, ended) = watch::channel(None);
         let (cached, began) = (self.clone(), self.0.lease.instant());
+        let began_at = self.0.clock.monotonic();
+        let landed_before = self.0.outages.of(&key).landed();
         self.0.metrics.loads.inc();
         tokio::spawn(async move {
             let outcome = cached.0.load(&key, &entry, not_before).await;
@@ -94,7 +106,12 @@ impl Cached {
             }
             end.send_replace(Some(outcome));
         });
-        Flight { began, ended }
+        Flight {
+            began,
+            began_at,
+            landed_before,
+            ended,
+        }
     }
 }
 
