@@ -8,17 +8,18 @@ use crate::lease::LeaseInstant;
 use crate::tags::Tags;
 use crate::values::{HostAddress, Port, Revision, ServiceName, ServiceRepoName};
 
-/// What tells one host from every other. Opaque, so that a host may one day be more than its address.
+/// What tells one host from every other; ordered by address, as lists are. Opaque, so that a host may one day be more
+/// than its address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostKey {
-    service: ServiceName,
     address: HostAddress,
+    service: ServiceName,
 }
 
 impl HostKey {
     /// The host of a service at an address.
     pub fn new(service: ServiceName, address: HostAddress) -> Self {
-        Self { service, address }
+        Self { address, service }
     }
 
     /// The service the host belongs to.

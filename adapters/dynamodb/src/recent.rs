@@ -1,14 +1,12 @@
 //! This node's own writes of the last few seconds, which the store's reads may not show yet (liveness rule 6).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use discovery_domain::{
-    Host, HostAddress, HostKey, LeaseInstant, Moment, Row, ServiceName, ServiceRepoName,
-};
+use discovery_domain::{Host, HostKey, LeaseInstant, Moment, Row, ServiceName, ServiceRepoName};
 
 use crate::order::{Began, Turn};
 
@@ -22,9 +20,9 @@ pub(crate) struct OwnWrite {
     pub(crate) row: Option<Row>,
     turn: Turn,
     acknowledged: LeaseInstant,
-    /// A stored check-in later than this one came after the write,
+    /// A stored check-in later than this one came after the write, unless it is one of the replaced.
     newest: DateTime<Utc>,
-    /// unless it is one of those that this write, or those before it, replaced.
+    /// The check-ins that this write, and those before it, replaced.
     replaced: Vec<DateTime<Utc>>,
     /// Every repo whose list it may have changed.
     repos: Vec<ServiceRepoName>,
@@ -68,11 +66,15 @@ pub(crate) struct RecentWrites(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    writes: BTreeMap<HostKey, Arc<OwnWrite>>,
-    by_repo: HashMap<ServiceRepoName, HashSet<HostKey>>,
+    writes: HashMap<HostKey, Arc<OwnWrite>>,
+    by_service: Index<ServiceName>,
+    by_repo: Index<ServiceRepoName>,
     /// In the order they were acknowledged in, those included that were followed by another of the same host.
     queue: VecDeque<(LeaseInstant, Turn, HostKey)>,
 }
+
+/// The hosts whose writes concern each of some names.
+struct Index<N>(HashMap<N, HashSet<HostKey>>);
 
 impl RecentWrites {
     /// How long a write is kept: a slow read may have begun before it.
@@ -125,23 +127,15 @@ impl RecentWrites {
         scope: Scope<'_>,
     ) -> HashMap<HostKey, Arc<OwnWrite>> {
         let state = self.state();
-        let missed = |(_, write): &(&HostKey, &Arc<OwnWrite>)| write.may_be_missed_by(began);
-        let shared = |(key, write): (&HostKey, &Arc<OwnWrite>)| (key.clone(), Arc::clone(write));
+        let missed = |key: &HostKey| {
+            let (key, write) = state.writes.get_key_value(key)?;
+            let is_missed = write.may_be_missed_by(began);
+            is_missed.then(|| (key.clone(), Arc::clone(write)))
+        };
         match scope {
-            Scope::Host(key) => {
-                let write = state.writes.get_key_value(key);
-                write.into_iter().filter(missed).map(shared).collect()
-            }
-            Scope::Service(service) => {
-                let writes = state.writes.range(first_of(service.clone())..);
-                let writes = writes.take_while(|(key, _)| key.service() == service);
-                writes.filter(missed).map(shared).collect()
-            }
-            Scope::Repo(repo) => {
-                let keys = state.by_repo.get(repo).into_iter().flatten();
-                let writes = keys.filter_map(|key| state.writes.get_key_value(key));
-                writes.filter(missed).map(shared).collect()
-            }
+            Scope::Host(key) => missed(key).into_iter().collect(),
+            Scope::Service(service) => state.by_service.of(service).filter_map(missed).collect(),
+            Scope::Repo(repo) => state.by_repo.of(repo).filter_map(missed).collect(),
         }
     }
 
@@ -161,22 +155,18 @@ impl State {
     fn insert(&mut self, key: HostKey, write: OwnWrite) {
         self.queue
             .push_back((write.acknowledged, write.turn, key.clone()));
+        self.by_service.add(key.service(), &key);
         for repo in &write.repos {
-            let keys = self.by_repo.entry(repo.clone()).or_default();
-            keys.insert(key.clone());
+            self.by_repo.add(repo, &key);
         }
         self.writes.insert(key, Arc::new(write));
     }
 
     fn remove(&mut self, key: &HostKey) -> Option<Arc<OwnWrite>> {
         let write = self.writes.remove(key)?;
+        self.by_service.remove(key.service(), key);
         for repo in &write.repos {
-            if let Some(keys) = self.by_repo.get_mut(repo) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_repo.remove(repo);
-                }
-            }
+            self.by_repo.remove(repo, key);
         }
         Some(write)
     }
@@ -201,12 +191,30 @@ impl State {
     }
 }
 
-/// The first key that a host of the service could have.
-fn first_of(service: ServiceName) -> HostKey {
-    HostKey::new(
-        service,
-        HostAddress::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-    )
+impl<N: Hash + Eq + Clone> Index<N> {
+    fn of(&self, name: &N) -> impl Iterator<Item = &HostKey> {
+        self.0.get(name).into_iter().flatten()
+    }
+
+    fn add(&mut self, name: &N, key: &HostKey) {
+        let keys = self.0.entry(name.clone()).or_default();
+        keys.insert(key.clone());
+    }
+
+    fn remove(&mut self, name: &N, key: &HostKey) {
+        if let Some(keys) = self.0.get_mut(name) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.0.remove(name);
+            }
+        }
+    }
+}
+
+impl<N> Default for Index<N> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
 }
 
 /// The last few of these, each once.

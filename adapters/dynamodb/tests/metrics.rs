@@ -108,7 +108,7 @@ async fn a_row_that_cannot_be_read_is_logged_once_with_its_key_and_the_reason() 
     assert_eq!(lines.len(), 2, "{log}");
     assert!(lines[0].contains("WARN"), "{}", lines[0]);
     assert!(
-        lines[0].contains(r#"service="web" address="10.0.0.1""#),
+        lines[0].contains(r#"service="web" ip_address="10.0.0.1""#),
         "{}",
         lines[0]
     );

@@ -69,7 +69,7 @@ pub(crate) struct RepoHostList {
     service_repo_name: RepoText,
     /// The environment that this registry serves
     env: Env,
-    /// The hosts, ordered by service and address; empty if there are none
+    /// The hosts, ordered by address; empty if there are none
     hosts: Vec<Host>,
 }
 

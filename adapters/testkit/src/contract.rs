@@ -177,7 +177,7 @@ macro_rules! storage_contract {
         $crate::guarantees! { $make, lists:
             an_unknown_service_or_repo_is_an_empty_list
             a_service_lists_its_hosts_by_address
-            a_repo_lists_the_hosts_of_all_its_services_by_service_and_address
+            a_repo_lists_the_hosts_of_all_its_services_by_address
             names_that_begin_alike_are_kept_apart
             a_host_that_changes_its_repo_leaves_the_old_list
             a_host_without_a_repo_is_on_no_repo_list

@@ -304,7 +304,7 @@ async fn a_repo_lists_the_live_hosts_of_all_its_services() {
             .expect("a check-in is taken");
         node.pass(HOST_TTL / 3);
     }
-    assert_eq!(node.listed_of_repo("ours").await, ips([2, 1, 3]));
+    assert_eq!(node.listed_of_repo("ours").await, ips([1, 2, 3]));
     node.pass(TICK);
     assert_eq!(node.listed_of_repo("ours").await, ips([2, 3]));
 }

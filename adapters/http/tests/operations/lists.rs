@@ -52,7 +52,7 @@ async fn hosts_of_several_services_share_the_list_of_their_repo() {
         .collect();
     let (api, web) = (json!("api"), json!("web"));
     let (one, two, three) = (json!("10.0.0.1"), json!("10.0.0.2"), json!("10.0.0.3"));
-    assert_eq!(listed, [(&api, &three), (&web, &one), (&web, &two)]);
+    assert_eq!(listed, [(&web, &one), (&web, &two), (&api, &three)]);
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub async fn a_service_lists_its_hosts_by_address(store: Store) {
     assert_eq!(listed, by_address);
 }
 
-pub async fn a_repo_lists_the_hosts_of_all_its_services_by_service_and_address(store: Store) {
+pub async fn a_repo_lists_the_hosts_of_all_its_services_by_address(store: Store) {
     for (service, ip) in [
         ("web", "10.0.0.10"),
         ("web", "10.0.0.2"),
@@ -59,7 +59,7 @@ pub async fn a_repo_lists_the_hosts_of_all_its_services_by_service_and_address(s
             .await;
     }
     let listed = addresses(&store.rows_of_repo("ours").await);
-    assert_eq!(listed, ["10.0.0.5", "10.0.0.2", "10.0.0.10"]);
+    assert_eq!(listed, ["10.0.0.2", "10.0.0.5", "10.0.0.10"]);
     assert_eq!(addresses(&store.rows_of_repo("theirs").await), ["10.0.0.3"]);
 }
 
