@@ -216,19 +216,28 @@ impl LoadBalancingWeight {
     }
 }
 
-/// Reads a decimal integer as the original did: blanks around it, one sign, leading zeros.
+/// Reads a decimal integer as the original did: blanks around it, one sign, leading zeros, digits of any script.
 fn integer(text: &str) -> Option<u64> {
-    let digits = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+    let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+    let digits = text.trim_matches(is_blank);
     let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits.trim_start_matches('0')).and_then(|d| {
-        if d.is_empty() {
-            Some(0)
-        } else {
-            d.parse().ok()
-        }
-    })
+    let next = |number: u64, c| number.checked_mul(10)?.checked_add(digit(c)?.into());
+    let number = digits.chars().try_fold(0, next);
+    number.filter(|_| !digits.is_empty())
 }
+
+/// What a decimal digit is worth.
+fn digit(c: char) -> Option<u32> {
+    let zero = |zero: &u32| u32::from(c).checked_sub(*zero).filter(|worth| *worth < 10);
+    c.to_digit(10).or_else(|| ZEROS.iter().find_map(zero))
+}
+
+/// The zeros of all scripts in Unicode's basic plane but ours; the other digits follow each.
+const ZEROS: [u32; 36] = [
+    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66,
+    0x0de6, 0x0e50, 0x0ed0, 0x0f20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90,
+    0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+];
 
 macro_rules! text_value {
     ($($name:ident: $inner:tt;)*) => {$(

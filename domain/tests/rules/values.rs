@@ -6,7 +6,8 @@ use discovery_domain::{
 use proptest::prelude::*;
 
 #[test]
-fn a_port_is_an_integer_from_1_to_65535_with_blanks_sign_and_zeros_as_the_original_took_it() {
+fn a_port_is_an_integer_from_1_to_65535_with_blanks_sign_zeros_and_digits_as_the_original_took_it()
+{
     for (text, number) in [
         ("1", 1),
         ("65535", 65535),
@@ -15,6 +16,10 @@ fn a_port_is_an_integer_from_1_to_65535_with_blanks_sign_and_zeros_as_the_origin
         ("+80", 80),
         ("0080", 80),
         ("\u{b}80\u{c}", 80),
+        ("\u{a0}80\u{1c}", 80),
+        ("٨٠", 80),
+        ("+८०", 80),
+        ("８0", 80),
     ] {
         assert_eq!(
             Port::parse(text).expect("it is a port").get(),
@@ -36,7 +41,8 @@ fn a_port_is_an_integer_from_1_to_65535_with_blanks_sign_and_zeros_as_the_origin
         "++80",
         "8 0",
         "8_0",
-        "٨٠",
+        "²",
+        "Ⅷ",
         "99999999999999999999999999",
         "-0",
         "80\0",

@@ -84,6 +84,7 @@ async fn a_port_is_an_integer_from_1_to_65535() {
         ("\t80\n", 80),
         ("+80", 80),
         ("0080", 80),
+        ("٨٠", 80),
     ] {
         assert_eq!(changed.with("port", sent).await.unwrap()["port"], listed);
     }
@@ -101,7 +102,6 @@ async fn a_port_is_an_integer_from_1_to_65535() {
         "70000",
         "99999999999999999999",
         "8_0",
-        "٨٠",
         "8 0",
         " ",
     ] {

@@ -37,7 +37,7 @@ async fn a_weight_is_an_integer_from_1_to_100() {
         }
     }
     for wrong in [
-        "0", "101", "9001", "-1", "1.5", "50.0", "1e1", "0x10", "abc", "true", " ", "1_0", "٧",
+        "0", "101", "9001", "-1", "1.5", "50.0", "1e1", "0x10", "abc", "true", " ", "1_0",
     ] {
         for path in [HOST, SERVICE] {
             let answer = server.answer(Call::post(path).form(&weight(wrong))).await;
