@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 use poem::http::Method;
 
@@ -69,6 +70,11 @@ impl Operation {
         self.segments.iter().map(plain).collect()
     }
 
+    /// How many segments the template has.
+    pub(crate) fn length(&self) -> usize {
+        self.segments.len()
+    }
+
     /// How many of the template's segments stand for anything.
     pub(crate) fn parameters(&self) -> usize {
         let parameters = self.segments.iter().filter(|s| **s == Segment::Parameter);
@@ -91,21 +97,18 @@ impl Operation {
     /// How a path of this operation must be written for a router that compares it as it stands and that prefers plain
     /// segments, whatever the method; `None` when it is written so.
     pub(crate) fn unmistakable(&self, path: &Path<'_>) -> Option<String> {
+        let given = || self.segments.iter().zip(path.segments()).enumerate();
+        let differs = |(position, (segment, given)): (usize, (&Segment, &&str))| {
+            self.differs(position, segment, given)
+        };
+        if !path.is_doubled && !given().any(differs) {
+            return None;
+        }
         let mut text = String::new();
-        let mut rewritten = false;
-        for (position, (segment, given)) in self.segments.iter().zip(path.segments()).enumerate() {
-            let mistakable = || {
-                self.mistakable
-                    .iter()
-                    .any(|(p, plain)| *p == position && plain == given)
-            };
+        for (position, (segment, given)) in given() {
             match segment {
-                Segment::Plain(plain) => {
-                    rewritten |= plain != given;
-                    text.extend(["/", plain]);
-                }
-                Segment::Parameter if mistakable() => {
-                    rewritten = true;
+                Segment::Plain(plain) => text.extend(["/", plain]),
+                Segment::Parameter if self.differs(position, segment, given) => {
                     let (first, rest) = given.split_at(1);
                     let first = first.as_bytes()[0];
                     write!(text, "/%{first:02x}{rest}")
@@ -114,12 +117,23 @@ impl Operation {
                 Segment::Parameter => text.extend(["/", given]),
             }
         }
-        rewritten.then_some(text)
+        Some(text)
+    }
+
+    /// Whether a segment must be written otherwise than it was given.
+    fn differs(&self, position: usize, segment: &Segment, given: &str) -> bool {
+        match segment {
+            Segment::Plain(plain) => plain != given,
+            Segment::Parameter => {
+                let mut mistakable = self.mistakable.iter();
+                mistakable.any(|(p, plain)| *p == position && plain == given)
+            }
+        }
     }
 }
 
 /// More segments than any template has.
-const MOST_SEGMENTS: usize = 6;
+pub(crate) const MOST_SEGMENTS: usize = 6;
 
 /// A path, split at its slashes.
 #[derive(Debug, Clone, Copy)]
@@ -127,28 +141,35 @@ pub(crate) struct Path<'p> {
     room: [&'p str; MOST_SEGMENTS],
     length: usize,
     is_encoded: bool,
+    /// Whether it begins with two slashes.
+    is_doubled: bool,
 }
 
 impl<'p> Path<'p> {
-    /// Splits a path; one that has an empty segment, as behind a trailing slash, asks for
-    /// nothing; only what people type for the documentation is let through.
+    /// Splits a path; one that has an empty segment, as behind a trailing slash, asks for nothing. What people type for
+    /// the documentation is let through, and so are two slashes at the beginning, as they always were.
     pub(crate) fn split(path: &'p str) -> Option<Self> {
         let path = if path == "/docs/" { "/docs" } else { path };
+        let is_doubled = path.starts_with("//");
         let mut split = Self {
             room: [""; MOST_SEGMENTS],
             length: 0,
-            is_encoded: path.contains('%'),
+            is_encoded: memchr(b'%', path.as_bytes()).is_some(),
+            is_doubled,
         };
-        let path = path.strip_prefix('/')?;
-        if path.is_empty() {
-            return Some(split);
+        let mut rest = path.strip_prefix(if is_doubled { "//" } else { "/" })?;
+        if is_doubled && rest.is_empty() {
+            return None;
         }
-        for segment in path.split('/') {
-            if segment.is_empty() || split.length == MOST_SEGMENTS {
+        while !rest.is_empty() {
+            let end = memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
+            let is_last_and_empty = end + 1 == rest.len();
+            if end == 0 || is_last_and_empty || split.length == MOST_SEGMENTS {
                 return None;
             }
-            split.room[split.length] = segment;
+            split.room[split.length] = &rest[..end];
             split.length += 1;
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
         Some(split)
     }
@@ -159,7 +180,7 @@ impl<'p> Path<'p> {
         !self.is_encoded || segments.all(|segment| decoded(segment).is_some())
     }
 
-    fn segments(&self) -> &[&'p str] {
+    pub(crate) fn segments(&self) -> &[&'p str] {
         &self.room[..self.length]
     }
 }

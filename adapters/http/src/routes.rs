@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use poem::http::Method;
 use serde_json::Value;
 
-use crate::operation::{Operation, Path};
+use crate::operation::{MOST_SEGMENTS, Operation, Path};
 
-/// Every operation with what serves it, the ones with fewer parameters first.
-pub(crate) struct Routes<T>(Vec<(Operation, T)>);
+/// Every operation with what serves it, by the number of its segments; the ones with fewer parameters first.
+pub(crate) struct Routes<T>([Vec<(Operation, T)>; MOST_SEGMENTS + 1]);
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -31,7 +31,11 @@ impl<T> Routes<T> {
         for (operation, _) in &mut served {
             operation.tell_from(&templates);
         }
-        Self(served)
+        let mut routes = Self(std::array::from_fn(|_| Vec::new()));
+        for (operation, served) in served {
+            routes.0[operation.length()].push((operation, served));
+        }
+        routes
     }
 
     /// Finds what is asked for; HEAD asks for what GET answers.
@@ -43,12 +47,12 @@ impl<T> Routes<T> {
         if !path.is_readable() {
             return Found::Unreadable;
         }
+        let as_long = &self.0[path.segments().len()];
         let asked = |o: &Operation| o.method == *method && o.is_at(path);
-        if let Some((operation, served)) = self.0.iter().find(|(o, _)| asked(o)) {
+        if let Some((operation, served)) = as_long.iter().find(|(o, _)| asked(o)) {
             return Found::Operation(operation, served);
         }
-        let here: Vec<_> = self
-            .0
+        let here: Vec<_> = as_long
             .iter()
             .map(|(o, _)| o)
             .filter(|o| o.is_at(path))

@@ -13,7 +13,9 @@ async fn what_is_not_there_is_said_so_in_json() {
         "/v1/registration/",
         "/v1/registration/api/",
         "/v1/registration//10.0.0.1",
-        "//healthcheck",
+        "///healthcheck",
+        "//",
+        "//v1//registration/api",
         "/V1/registration/api",
         "/v1/registration/repo/org/name",
         "/v1/registration/a/b/c/d/e/f/g/h",
@@ -29,6 +31,22 @@ async fn what_is_not_there_is_said_so_in_json() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn two_slashes_at_the_beginning_count_as_one() {
+    let server = Server::new();
+    server.register(registration("api", "10.0.0.1")).await;
+    for path in ["/healthcheck", "/v1/registration/api", "/docs"] {
+        let doubled = server.get(&format!("/{path}")).await;
+        assert_eq!(doubled.status, StatusCode::OK, "/{path}");
+        assert_eq!(doubled.body, server.get(path).await.body, "/{path}");
+    }
+    let host = "//v1/registration/repo/10.0.0.1";
+    assert_eq!(
+        server.ask("DELETE", host, &[]).await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]
