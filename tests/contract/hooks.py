@@ -68,9 +68,10 @@ def is_repo_deregistered(failure: Failure, case: Case, response: Response) -> bo
 
 
 def is_null_left_out(failure: Failure, case: Case) -> bool:
-    """In the JSON of protocol buffers, a field that is null is one that is left out."""
+    """In the JSON of protocol buffers, a field that is null is one that is left out; many clients register hosts so."""
     is_accepted = isinstance(failure, AcceptedNegativeData)
-    return is_accepted and case.operation.path.startswith("/v3/") and holds_null(case.body)
+    takes_null = case.operation.label == REGISTER or case.operation.path.startswith("/v3/")
+    return is_accepted and takes_null and holds_null(case.body)
 
 
 def holds_null(value: object) -> bool:

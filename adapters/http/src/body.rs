@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use discovery_domain::shown;
 use futures_util::StreamExt;
-use poem::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use poem::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use poem::{Body, Request, RequestBody, Result as PoemResult};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
@@ -42,23 +42,44 @@ pub(crate) struct Sent<T> {
     content_type: Option<String>,
     /// How it is compressed, where it is.
     encoding: Option<String>,
+    /// Whether the client waits to be told to send it, and it would be too large.
+    is_better_not_sent: bool,
     body: Body,
     documented: PhantomData<T>,
 }
 
+/// A body that has arrived.
+pub(crate) struct Received {
+    content_type: Option<String>,
+    bytes: Vec<u8>,
+}
+
+impl Received {
+    /// Finds the fields.
+    pub(crate) async fn fields(&self) -> Result<Fields<'_>, BodyError> {
+        Fields::parse(self.content_type.as_deref(), &self.bytes).await
+    }
+}
+
 impl<T> Sent<T> {
     /// Reads the body, or gives up on it.
-    pub(crate) async fn fields(self, within: Duration) -> Result<Fields, BodyError> {
+    pub(crate) async fn received(self, within: Duration) -> Result<Received, BodyError> {
         if let Some(encoding) = &self.encoding {
             let encoding = shown(encoding);
             return Err(BodyError::Malformed(format!(
                 "a body of the content encoding {encoding} is not understood: send it as it is"
             )));
         }
+        if self.is_better_not_sent {
+            return Err(BodyError::TooLarge);
+        }
         let bytes = tokio::time::timeout(within, collect(self.body))
             .await
             .map_err(|_| BodyError::TooSlow(within))??;
-        Fields::parse(self.content_type.as_deref(), bytes).await
+        Ok(Received {
+            content_type: self.content_type,
+            bytes,
+        })
     }
 }
 
@@ -112,7 +133,10 @@ impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
             let text = request.headers().get(name)?;
             Some(String::from_utf8_lossy(text.as_bytes()).into_owned())
         };
+        let length = header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let is_too_large = length.is_some_and(|length: usize| length > MAX_BYTES);
         Ok(Self {
+            is_better_not_sent: is_too_large && request.headers().contains_key(EXPECT),
             content_type: header(CONTENT_TYPE),
             encoding: header(CONTENT_ENCODING)
                 .filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::string::FromUtf8Error;
+use std::str::Utf8Error;
 
 use bytes::Bytes;
 use discovery_domain::{InvalidValue, shown};
 use futures_util::stream;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use multer::Multipart;
 use serde_json::value::RawValue;
 
@@ -16,34 +16,35 @@ use crate::body::BodyError;
 
 const ACCEPTED: &str = "application/json, application/x-www-form-urlencoded or multipart/form-data";
 
-/// Named values, each name once, not yet judged.
+/// Named values, each name once, not yet judged. What needs no decoding is lent by the body.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(Vec<(String, Value)>);
+pub(crate) struct Fields<'b>(Vec<(Cow<'b, str>, Value<'b>)>);
 
 /// A value in a form is text; in JSON it has a type, and its text is kept.
 #[derive(Debug)]
-enum Value {
-    Text(String),
-    Json(Box<RawValue>),
+enum Value<'b> {
+    Text(Cow<'b, str>),
+    Json(&'b RawValue),
     /// It can't be had, and why.
     Lost(InvalidValue),
 }
 
-impl Fields {
+impl<'b> Fields<'b> {
     /// The most fields of a form.
     const MAX_FIELDS: usize = 64;
 
     /// Finds the fields in a body. As the original did, takes a body without bytes for an empty form.
     pub(crate) async fn parse(
         content_type: Option<&str>,
-        body: Vec<u8>,
+        body: &'b [u8],
     ) -> Result<Self, BodyError> {
         let full = content_type.unwrap_or_default();
         let essence = full.split(';').next().unwrap_or_default().trim();
-        match essence.to_ascii_lowercase().as_str() {
-            "application/json" => Self::json(&body),
-            "application/x-www-form-urlencoded" => Self::urlencoded(&body),
-            "multipart/form-data" => Self::multipart(full, body).await,
+        let is = |kind| essence.eq_ignore_ascii_case(kind);
+        match essence {
+            _ if is("application/json") => Self::json(body),
+            _ if is("application/x-www-form-urlencoded") => Self::urlencoded(body),
+            _ if is("multipart/form-data") => Self::multipart(full, body).await,
             _ if body.is_empty() => Ok(Self::default()),
             "" => Err(malformed(format!(
                 "the body has no content type: send {ACCEPTED}"
@@ -55,9 +56,9 @@ impl Fields {
         }
     }
 
-    fn json(body: &[u8]) -> Result<Self, BodyError> {
+    fn json(body: &'b [u8]) -> Result<Self, BodyError> {
         let text = utf8(body, "the body")?;
-        let fields: HashMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|e| {
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(text).map_err(|e| {
             let why = if e.is_data() {
                 format!("got {}", shown(text))
             } else {
@@ -65,11 +66,11 @@ impl Fields {
             };
             malformed(format!("the body is not a JSON object: {why}"))
         })?;
-        let typed = |(name, value)| (name, Value::Json(value));
+        let typed = |(name, value)| (Cow::Owned(name), Value::Json(value));
         Ok(Self(fields.into_iter().map(typed).collect()))
     }
 
-    fn urlencoded(body: &[u8]) -> Result<Self, BodyError> {
+    fn urlencoded(body: &'b [u8]) -> Result<Self, BodyError> {
         if body.trim_ascii_start().starts_with(b"{") {
             return Err(malformed(
                 "the body looks like JSON, but its content type is application/x-www-form-urlencoded: \
@@ -92,10 +93,10 @@ impl Fields {
         Ok(fields)
     }
 
-    async fn multipart(content_type: &str, body: Vec<u8>) -> Result<Self, BodyError> {
+    async fn multipart(content_type: &str, body: &[u8]) -> Result<Self, BodyError> {
         let broken = |e| malformed(format!("the body is not a multipart form: {e}"));
         let boundary = multer::parse_boundary(content_type).map_err(broken)?;
-        let whole = stream::iter([Ok::<_, Infallible>(Bytes::from(body))]);
+        let whole = stream::iter([Ok::<_, Infallible>(Bytes::copy_from_slice(body))]);
         let mut parts = Multipart::new(whole, boundary);
         let mut fields = Self::default();
         let mut count = 0;
@@ -108,16 +109,24 @@ impl Fields {
             } else {
                 let value = part.bytes().await.map_err(broken)?;
                 let value = String::from_utf8(value.into());
-                value.map_or_else(|e| Value::not_utf8(&e), Value::Text)
+                value.map_or_else(
+                    |e| Value::not_utf8(&e.utf8_error()),
+                    |text| Value::Text(text.into()),
+                )
             };
-            fields.add(count, name, value)?;
+            fields.add(count, name.into(), value)?;
             count += 1;
         }
         Ok(fields)
     }
 
     /// Adds a field of a form; of two with one name the first counts.
-    fn add(&mut self, before: usize, name: String, value: Value) -> Result<(), BodyError> {
+    fn add(
+        &mut self,
+        before: usize,
+        name: Cow<'b, str>,
+        value: Value<'b>,
+    ) -> Result<(), BodyError> {
         if before >= Self::MAX_FIELDS {
             let max = Self::MAX_FIELDS;
             return Err(malformed(format!("a form must have at most {max} fields")));
@@ -128,16 +137,23 @@ impl Fields {
         Ok(())
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    fn get(&self, name: &str) -> Option<&Value<'b>> {
         let named = self.0.iter().find(|(known, _)| known == name);
         named.map(|(_, value)| value)
     }
 
+    /// The value of a field that was sent; null says that it was not.
+    fn sent(&self, name: &str) -> Option<&Value<'b>> {
+        let is_null =
+            |value: &&Value<'_>| matches!(value, Value::Json(json) if json.get() == "null");
+        self.get(name).filter(|value| !is_null(value))
+    }
+
     /// A string; `None` where it is missing or empty.
     pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'_, str>>, InvalidValue> {
-        let string: Cow<'_, str> = match self.get(name) {
+        let string: Cow<'_, str> = match self.sent(name) {
             None => return Ok(None),
-            Some(Value::Text(text)) => text.into(),
+            Some(Value::Text(text)) => Cow::Borrowed(&**text),
             Some(Value::Json(json)) if json.get().starts_with('"') => {
                 let unescaped: Result<String, _> = serde_json::from_str(json.get());
                 unescaped
@@ -152,9 +168,9 @@ impl Fields {
 
     /// The text of an integer, its digits not yet looked at; `None` where it is missing or empty.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<&str>, InvalidValue> {
-        match self.get(name) {
-            Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(Value::Json(json)) if json.get().starts_with(['"', '{', '[', 't', 'f', 'n']) => {
+        match self.sent(name) {
+            Some(Value::Text(text)) => Ok(Some(&**text).filter(|text| !text.is_empty())),
+            Some(Value::Json(json)) if json.get().starts_with(['"', '{', '[', 't', 'f']) => {
                 Err(wrong("an integer", json))
             }
             Some(Value::Json(json)) => Ok(Some(json.get())),
@@ -165,9 +181,9 @@ impl Fields {
 
     /// The text of a JSON value; `None` where it is missing or empty.
     pub(crate) fn json_text(&self, name: &str) -> Result<Option<&str>, InvalidValue> {
-        let text = match self.get(name) {
+        let text = match self.sent(name) {
             None => return Ok(None),
-            Some(Value::Text(text)) => text.as_str(),
+            Some(Value::Text(text)) => text,
             Some(Value::Json(json)) => json.get(),
             Some(Value::Lost(why)) => return Err(why.clone()),
         };
@@ -176,7 +192,7 @@ impl Fields {
 
     /// A switch, on in a form where it is anything but empty.
     pub(crate) fn switch(&self, name: &str) -> Result<bool, InvalidValue> {
-        match self.get(name) {
+        match self.sent(name) {
             None => Ok(false),
             Some(Value::Text(text)) => Ok(!text.is_empty()),
             Some(Value::Json(json)) => {
@@ -187,8 +203,8 @@ impl Fields {
     }
 }
 
-impl Value {
-    fn not_utf8(error: &FromUtf8Error) -> Self {
+impl Value<'_> {
+    fn not_utf8(error: &Utf8Error) -> Self {
         Self::Lost(InvalidValue::new(format!("must be UTF-8: {error}")))
     }
 }
@@ -219,19 +235,25 @@ fn cut<'a>(text: &mut &'a [u8], at: u8) -> &'a [u8] {
 }
 
 /// Decodes a part of a urlencoded form; a stray percent sign stands for itself.
-fn decoded(mut text: &[u8]) -> Result<String, FromUtf8Error> {
-    let (mut bytes, mut length) = (vec![0; text.len()], 0);
-    while let [first, rest @ ..] = text {
-        text = rest;
+fn decoded(text: &[u8]) -> Result<Cow<'_, str>, Utf8Error> {
+    if memchr2(b'+', b'%', text).is_none() {
+        return std::str::from_utf8(text).map(Cow::Borrowed);
+    }
+    let (mut bytes, mut length, mut rest) = (vec![0; text.len()], 0, text);
+    while let [first, after @ ..] = rest {
+        rest = after;
         bytes[length] = match first {
             b'+' => b' ',
-            b'%' => escaped(rest).inspect(|_| text = &rest[2..]).unwrap_or(b'%'),
+            b'%' => escaped(after)
+                .inspect(|_| rest = &after[2..])
+                .unwrap_or(b'%'),
             other => *other,
         };
         length += 1;
     }
     bytes.truncate(length);
-    String::from_utf8(bytes)
+    let decoded = String::from_utf8(bytes).map_err(|e| e.utf8_error())?;
+    Ok(Cow::Owned(decoded))
 }
 
 /// The byte that two hexadecimal digits stand for.

@@ -49,7 +49,8 @@ impl LoadBalancingApi {
         service: Path<ServiceInPath>,
         body: Sent<Weight>,
     ) -> Result<WeightSet, ServiceWeightRefused> {
-        let fields = body.fields(self.settings.body_timeout).await?;
+        let body = body.received(self.settings.body_timeout).await?;
+        let fields = body.fields().await?;
         let (weight, service) = weight_and_service(&fields, &service.0.0)?;
         let changes = self
             .registry
@@ -81,7 +82,8 @@ impl LoadBalancingApi {
         ip_address: Path<AddressText>,
         body: Sent<Weight>,
     ) -> Result<WeightSet, HostWeightRefused> {
-        let fields = body.fields(self.settings.body_timeout).await?;
+        let body = body.received(self.settings.body_timeout).await?;
+        let fields = body.fields().await?;
         let (weight, service) = weight_and_service(&fields, &service.0.0)?;
         let ip_address = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
         let host = HostKey::new(service.clone(), ip_address);
@@ -94,7 +96,7 @@ impl LoadBalancingApi {
 }
 
 fn weight_and_service(
-    fields: &Fields,
+    fields: &Fields<'_>,
     service: &str,
 ) -> Result<(LoadBalancingWeight, ServiceName), Invalid> {
     let mut wrong = Invalid::default();

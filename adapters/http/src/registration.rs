@@ -92,7 +92,8 @@ impl RegistrationApi {
         service: Path<ServiceInPath>,
         body: Sent<HostRegistration>,
     ) -> Result<Registered, RegisterRefused> {
-        let fields = body.fields(self.settings.body_timeout).await?;
+        let body = body.received(self.settings.body_timeout).await?;
+        let fields = body.fields().await?;
         let registration = registration(&service.0.0, &fields, &self.settings.auto_ip, &caller)?;
         note_check_in(&self.registry, &self.registry.register(registration).await?);
         Ok(Registered::Registered(Json(Acknowledgement {})))
@@ -153,7 +154,7 @@ impl RegistrationApi {
 /// Reads everything that a host says of itself, or finds all that is wrong with it.
 fn registration(
     service: &str,
-    fields: &Fields,
+    fields: &Fields<'_>,
     auto_ip: &AutoIp,
     caller: &Caller,
 ) -> Result<Registration, Invalid> {
@@ -196,7 +197,7 @@ fn registration(
 
 /// The address that was sent, or the caller's own where that is asked for.
 fn address(
-    fields: &Fields,
+    fields: &Fields<'_>,
     auto_ip: &AutoIp,
     caller: &Caller,
     wrong: &mut Invalid,

@@ -108,7 +108,7 @@ async fn fields_that_nobody_knows_are_ignored() {
 async fn a_value_in_json_has_the_type_that_is_documented() {
     for (field, json, said) in [
         ("ip", "5", "must be a string, got 5"),
-        ("ip", "null", "must be a string, got null"),
+        ("ip", "null", "is required"),
         ("port", "\"8080\"", "must be an integer, got \"8080\""),
         (
             "port",
@@ -126,7 +126,7 @@ async fn a_value_in_json_has_the_type_that_is_documented() {
             "must be an integer from 1 to 65535, got \"-1\"",
         ),
         ("port", "true", "must be an integer, got true"),
-        ("port", "null", "must be an integer, got null"),
+        ("port", "null", "is required"),
         ("port", "[80]", "must be an integer, got [80]"),
         ("revision", "7", "must be a string, got 7"),
         (
@@ -143,11 +143,7 @@ async fn a_value_in_json_has_the_type_that_is_documented() {
             "[]",
             r#"must be a JSON object like {"az": "a", "region": "b", "instance_id": "c"}, got "[]""#,
         ),
-        (
-            "tags",
-            "null",
-            r#"must be a JSON object like {"az": "a", "region": "b", "instance_id": "c"}, got "null""#,
-        ),
+        ("tags", "null", "is required"),
     ] {
         let body = format!(r#"{{"{field}": {json}}}"#);
         assert_eq!(
@@ -158,6 +154,23 @@ async fn a_value_in_json_has_the_type_that_is_documented() {
             "{body}"
         );
     }
+}
+
+#[tokio::test]
+async fn null_says_that_a_field_is_not_sent() {
+    let body = format!(
+        r#"{{"ip": "10.0.0.1", "auto_ip": null, "service_repo_name": null, "port": 80, "revision": "a", "tags": {REQUIRED_TAGS}}}"#
+    );
+    answered(Call::post(PATH).json(&body)).await.done();
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_is_sent_where_its_client_asks() {
+    let call = Call::post(PATH).form(&host_but(&[]));
+    let call = call
+        .header("expect", "100-continue")
+        .header("content-length", "900000");
+    answered(call).await.error(413);
 }
 
 #[tokio::test]
