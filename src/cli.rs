@@ -100,7 +100,7 @@ fn serve(settings: &Settings) -> ExitCode {
     let mut metrics = Metrics::default();
     let log = telemetry::start(settings, &mut metrics);
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started at start-up");
-    let ended = runtime.block_on(node::run(settings, metrics));
+    let ended = runtime.block_on(node::run(settings, log.access, metrics));
     runtime.shutdown_timeout(TASK_PATIENCE);
     let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,6 +115,6 @@ fn serve(settings: &Settings) -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    log.flush(LOG_PATIENCE);
+    log.sink.flush(LOG_PATIENCE);
     code
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use discovery_domain::{Clock, History, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api,
+    AccessLog, App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api,
 };
 use discovery_local::{OpenError, SystemClock};
 use discovery_xds::{GRPC_SERVICES, Xds, XdsApi, XdsMetrics};
@@ -43,7 +43,11 @@ pub(crate) enum StartError {
 }
 
 /// Serves until the process is told to stop.
-pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(), StartError> {
+pub(crate) async fn run(
+    settings: &Settings,
+    access_log: Arc<dyn AccessLog>,
+    mut metrics: Metrics,
+) -> Result<(), StartError> {
     let signals = Signals::catch().map_err(StartError::Signals)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (mut storage, registry) = open(settings, &clock, &mut metrics).await?;
@@ -65,7 +69,9 @@ pub(crate) async fn run(settings: &Settings, mut metrics: Metrics) -> Result<(),
     if let Some(other_nodes) = storage.other_nodes.take() {
         other_nodes.join(&mut tasks, &xds, storage.changes.subscribe());
     }
-    let app = app(settings, &registry, &health, &xds, clock, metrics);
+    let app = app(
+        settings, &registry, &health, &xds, clock, access_log, metrics,
+    );
     let stop = told_to_stop(signals, settings.shutdown_delay, &health, &xds);
     serve(settings, Server::new(app, places), stop).await?;
     drop(tasks);
@@ -100,7 +106,7 @@ async fn open(
 /// Serves on the address of the settings until `stop` is over.
 async fn serve(
     settings: &Settings,
-    server: Server<App>,
+    server: Server,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let address = SocketAddr::new(settings.bind_address, settings.port);
@@ -145,6 +151,7 @@ fn app(
     health: &Arc<Health>,
     xds: &Xds,
     clock: Arc<dyn Clock>,
+    access_log: Arc<dyn AccessLog>,
     metrics: Metrics,
 ) -> App {
     let renderer = ListRenderer::new(&settings.application_env, settings.answer_cache_mib << 20);
@@ -171,6 +178,7 @@ fn app(
         lists,
         mounted: GRPC_SERVICES.map(|prefix| grpc(prefix, xds)).into(),
         clock,
+        access_log,
         metrics,
         longest_request: LONGEST_REQUEST,
     })

@@ -1,7 +1,8 @@
-//! Serves an endpoint over HTTP/1.1 and HTTP/2 on one port until the process is told to stop.
+//! Serves the app over HTTP/1.1 and HTTP/2 on one port until the process is told to stop.
 
 mod accept;
 mod activity;
+mod answering;
 mod connection;
 mod places;
 mod stop;
@@ -10,9 +11,9 @@ mod watchdog;
 use std::sync::Arc;
 use std::time::Duration;
 
+use discovery_http::App;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use poem::Endpoint;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -23,8 +24,8 @@ use stop::Stop;
 pub(crate) use stop::{Signals, exit_at_the_next};
 
 /// What all connections share.
-pub(crate) struct Server<E> {
-    endpoint: E,
+pub(crate) struct Server {
+    app: App,
     stop: Stop,
     places: Arc<Places>,
     http1: http1::Builder,
@@ -48,10 +49,10 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a stop waits for requests under way.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-impl<E: Endpoint + 'static> Server<E> {
-    pub(crate) fn new(endpoint: E, places: Arc<Places>) -> Self {
+impl Server {
+    pub(crate) fn new(app: App, places: Arc<Places>) -> Self {
         Self {
-            endpoint,
+            app,
             stop: Stop::default(),
             places,
             http1: http1_rules(),

@@ -1,11 +1,13 @@
 //! Log lines.
 
+mod access;
 mod lines;
 mod sink;
 
 use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 
+use discovery_http::AccessLog;
 use discovery_local::SystemClock;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -14,10 +16,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::Settings;
 use lines::{Lines, Style};
-pub(crate) use sink::Sink;
+use sink::Sink;
+
+/// What takes log lines.
+pub(crate) struct Log {
+    /// Where they go.
+    pub(crate) sink: Sink,
+    /// Takes those of requests.
+    pub(crate) access: Arc<dyn AccessLog>,
+}
 
 /// Starts logging to stderr, of panics too.
-pub(crate) fn start(settings: &Settings, metrics: &mut Registry) -> Sink {
+pub(crate) fn start(settings: &Settings, metrics: &mut Registry) -> Log {
     let sink = Sink::start(stderr(), metrics);
     let lines = Lines {
         style: style(settings.debug),
@@ -25,9 +35,12 @@ pub(crate) fn start(settings: &Settings, metrics: &mut Registry) -> Sink {
         sink: sink.clone(),
     };
     let shown = tracing_subscriber::registry().with(levels(settings.log_level.0));
-    shown.with(lines).init();
+    shown.with(lines.clone()).init();
     discovery_http::log_panics();
-    sink
+    Log {
+        sink,
+        access: Arc::new(lines),
+    }
 }
 
 fn style(for_people: bool) -> Style {

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use discovery_bench::fleet::{Fleet, Host, list_path};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, Rendered, Subject, api,
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, Rendered, Subject,
+    TracingAccessLog, api,
 };
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use in_process::{InProcess, now, registration, service};
@@ -57,6 +58,7 @@ impl Serving {
             lists,
             mounted: Vec::new(),
             clock: process.clock.clone(),
+            access_log: Arc::new(TracingAccessLog),
             metrics: Metrics::default(),
             longest_request: Duration::from_secs(20),
         });

@@ -49,6 +49,16 @@ impl Registry {
         }
     }
 
+    /// The same where the list is at hand, current and as judged before, so that nothing has to be waited for; `None`
+    /// says nothing of the service.
+    pub fn hosts_at_hand(&self, service: &ServiceName) -> Option<Answer> {
+        let any_time = LeaseInstant::DISTANT_PAST;
+        let reading = self.repository.hosts_at_hand(service, any_time)?;
+        let now = self.lease.instant();
+        let answer = self.judge_service(service, &reading, now);
+        answer.listing.holds_at(now).then_some(answer)
+    }
+
     /// Lists the hosts of a service as the store has them at `not_before` or later, for whoever has heard of a change
     /// that another node made.
     pub async fn hosts_of_since(

@@ -12,7 +12,6 @@ use discovery_http::no_place;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use poem::Endpoint;
 use poem::http;
 #[cfg(target_os = "linux")]
 use socket2::{SockFilter, SockRef};
@@ -40,7 +39,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Takes connections in until the server is told to stop, and then those that the kernel has already taken.
-pub(super) async fn accept<E: Endpoint + 'static>(listener: TcpListener, server: Arc<Server<E>>) {
+pub(super) async fn accept(listener: TcpListener, server: Arc<Server>) {
     let (mut stop, mut failures) = (pin!(server.stop.ordered()), 0_u64);
     loop {
         let accepted = tokio::select! {
@@ -75,7 +74,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Closes the listener, but admits first what waits in the kernel, so that nobody is reset.
-fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) {
+fn drain(listener: TcpListener, server: &Arc<Server>) {
     let Ok(listener) = listener.into_std() else {
         return;
     };
@@ -85,7 +84,7 @@ fn drain<E: Endpoint + 'static>(listener: TcpListener, server: &Arc<Server<E>>) 
     admit_waiting(&listener, server);
 }
 
-fn admit_waiting<E: Endpoint + 'static>(listener: &std::net::TcpListener, server: &Arc<Server<E>>) {
+fn admit_waiting(listener: &std::net::TcpListener, server: &Arc<Server>) {
     for _ in 0..BACKLOG {
         let Ok((stream, peer)) = listener.accept() else {
             return;
@@ -113,7 +112,7 @@ fn ignore_newcomers(listener: &std::net::TcpListener) {
 fn ignore_newcomers(_: &std::net::TcpListener) {}
 
 /// Serves a connection if there is a place for it, else refuses it.
-fn admit<E: Endpoint + 'static>(server: &Arc<Server<E>>, stream: TcpStream, peer: SocketAddr) {
+fn admit(server: &Arc<Server>, stream: TcpStream, peer: SocketAddr) {
     // Small answers are not held back; a client that is gone already is noticed elsewhere.
     drop(stream.set_nodelay(true));
     if let Some(place) = server.places.take() {

@@ -4,15 +4,14 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use discovery_http::no_place;
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
@@ -22,16 +21,16 @@ use poem::http::{HeaderValue, Request, Response, Version};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::Server;
 use super::activity::{Activity, Waiting, Watched};
+use super::answering::{Answering, UnderWay};
 use super::watchdog::{Verdict, Watchdog};
 
 /// A client's connection to the server.
-struct Connection<E> {
-    server: Arc<Server<E>>,
+struct Connection {
+    server: Arc<Server>,
     local: LocalAddr,
     remote: RemoteAddr,
     activity: Arc<Activity>,
@@ -51,11 +50,7 @@ const HTTP2_PATIENCE: u32 = 60;
 const NEW_PATIENCE: u32 = 1;
 
 /// Serves a connection until it ends, has to go, or the server stops.
-pub(super) async fn serve<E: Endpoint + 'static>(
-    server: Arc<Server<E>>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) {
+pub(super) async fn serve(server: Arc<Server>, stream: TcpStream, peer: SocketAddr) {
     let first = tokio::select! {
         first = timeout(Watchdog::HEAD_PATIENCE, first_bytes(&stream)) => first,
         first = last_call(&server, &stream) => first,
@@ -95,8 +90,8 @@ async fn first_bytes(stream: &TcpStream) -> io::Result<Protocol> {
 
 /// The first bytes of a client that had none when the server was told to stop: it has connected before that, so it is
 /// answered if it asks soon.
-async fn last_call<E>(
-    server: &Server<E>,
+async fn last_call(
+    server: &Server,
     stream: &TcpStream,
 ) -> Result<io::Result<Protocol>, tokio::time::error::Elapsed> {
     server.stop.ordered().await;
@@ -108,7 +103,7 @@ fn address(address: SocketAddr) -> Addr {
     SocketAddr::new(address.ip().to_canonical(), address.port()).into()
 }
 
-impl<E: Endpoint + 'static> Connection<E> {
+impl Connection {
     async fn http1(self: Arc<Self>, stream: TcpStream) {
         let activity = Arc::clone(&self.activity);
         let stream = TokioIo::new(Watched { stream, activity });
@@ -169,17 +164,42 @@ impl<E: Endpoint + 'static> Connection<E> {
     async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<Answering<BoxBody<Bytes, io::Error>>>, Infallible> {
-        let closes = request.version() < Version::HTTP_2;
+    ) -> Result<Response<Answering>, Infallible> {
         let waiting = self.activity.begin_request();
+        if let Some(list) = self.list_at_hand(&request) {
+            let under_way = UnderWay {
+                _waiting: waiting,
+                _place: None,
+            };
+            return Ok(list.map(|body| Answering::whole(body, under_way)));
+        }
+        // On the heap, so that what answers lists is small.
+        Ok(Box::pin(self.answer_in_time(request, waiting)).await)
+    }
+
+    /// A list that needs no waiting for, over HTTP/1.1: over HTTP/2 requests take places.
+    fn list_at_hand(&self, request: &Request<Incoming>) -> Option<Response<Bytes>> {
+        if request.version() >= Version::HTTP_2 || self.server.stop.is_ordered() {
+            return None;
+        }
+        let (path, app) = (request.uri().path(), &self.server.app);
+        app.list_at_hand(request.method(), path, request.headers())
+    }
+
+    async fn answer_in_time(
+        &self,
+        request: Request<Incoming>,
+        waiting: Waiting,
+    ) -> Response<Answering> {
+        let closes = request.version() < Version::HTTP_2;
         let place = (!closes).then(|| self.server.places.take_for_request());
         if let Some(None) = place {
             let answer = Response::from(no_place("requests"));
-            return Ok(answer.map(|body| Answering::new(body, None)));
+            return answer.map(|body| Answering::any(body, None));
         }
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();
-        let answer = self.server.endpoint.get_response(request).await;
+        let answer = self.server.app.get_response(request).await;
         let under_way = UnderWay {
             _waiting: waiting,
             _place: place.flatten(),
@@ -188,54 +208,13 @@ impl<E: Endpoint + 'static> Connection<E> {
             // Over HTTP/2 a client may put off reading for ever. An answer that is there as a whole takes no place
             // meanwhile, and does not keep its connection.
             let is_whole = body.size_hint().exact().is_some();
-            Answering::new(body, (closes || !is_whole).then_some(under_way))
+            Answering::any(body, (closes || !is_whole).then_some(under_way))
         });
         if closes && self.server.stop.is_ordered() {
             answer
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(answer)
-    }
-}
-
-/// The body of an answer; its request is over when it is sent, unless it was before.
-pub(super) struct Answering<B> {
-    body: B,
-    _under_way: Option<UnderWay>,
-}
-
-/// What a request holds until it is over.
-struct UnderWay {
-    _waiting: Waiting,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl<B> Answering<B> {
-    fn new(body: B, under_way: Option<UnderWay>) -> Self {
-        Self {
-            body,
-            _under_way: under_way,
-        }
-    }
-}
-
-impl<B: Body + Unpin> Body for Answering<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        answer
     }
 }

@@ -1,6 +1,6 @@
 //! Log lines written in one pass: one comes with every request, and must cost little beside it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use super::Sink;
 
 /// Writes every event as one line.
+#[derive(Clone)]
 pub(super) struct Lines {
     pub(super) style: Style,
     pub(super) clock: Arc<dyn Clock>,
@@ -35,22 +36,37 @@ pub(super) enum Style {
 thread_local! {
     /// Where lines are written; its memory is used again.
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The second of the last line, and how it is written.
+    static SECOND: Cell<(i64, [u8; 20])> = const { Cell::new((i64::MIN, [b'0'; 20])) };
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = LINE.take();
-        line.clear();
-        self.push(&mut line, event);
-        // Nobody is left to tell of a log that can't be written.
-        drop((&self.sink).write_all(line.as_bytes()));
-        LINE.set(line);
+        let about = event.metadata();
+        self.write(*about.level(), about.target(), |fields| {
+            event.record(fields);
+        });
     }
 }
 
 impl Lines {
-    fn push(&self, line: &mut String, event: &Event<'_>) {
-        let (level, target) = (event.metadata().level(), event.metadata().target());
+    /// Writes a line that says what `says` puts on it.
+    pub(super) fn write(&self, level: Level, target: &str, says: impl FnOnce(&mut Fields<'_>)) {
+        let mut line = LINE.take();
+        line.clear();
+        self.push(&mut line, level, target, says);
+        // Nobody is left to tell of a log that can't be written.
+        drop((&self.sink).write_all(line.as_bytes()));
+        LINE.set(line);
+    }
+
+    fn push(
+        &self,
+        line: &mut String,
+        level: Level,
+        target: &str,
+        says: impl FnOnce(&mut Fields<'_>),
+    ) {
         let is_json = self.style == Style::Json;
         line.push_str(if is_json { "{\"timestamp\":\"" } else { "" });
         push_time(line, self.clock.wall());
@@ -62,17 +78,12 @@ impl Lines {
                 target,
                 "\"",
             ]),
-            Style::Text => line.extend([" ", padded(*level), " ", target, ":"]),
-            Style::Coloured => line.extend([
-                " ",
-                colour(*level),
-                padded(*level),
-                "\u{1b}[0m ",
-                target,
-                ":",
-            ]),
+            Style::Text => line.extend([" ", padded(level), " ", target, ":"]),
+            Style::Coloured => {
+                line.extend([" ", colour(level), padded(level), "\u{1b}[0m ", target, ":"]);
+            }
         }
-        event.record(&mut Fields { line, is_json });
+        says(&mut Fields { line, is_json });
         line.push_str(if is_json { "}\n" } else { "\n" });
     }
 }
@@ -96,15 +107,27 @@ fn colour(level: Level) -> &'static str {
 
 /// Appends a time as `2026-11-22T12:56:52.129669Z`.
 fn push_time(line: &mut String, time: DateTime<Utc>) {
+    let (mut second, mut until_second) = SECOND.get();
+    if second != time.timestamp() {
+        (second, until_second) = (time.timestamp(), up_to_second(time));
+        SECOND.set((second, until_second));
+    }
     let mut text = *b"0000-00-00T00:00:00.000000Z";
+    text[..20].copy_from_slice(&until_second);
+    write_digits(&mut text[20..26], time.timestamp_subsec_micros());
+    line.push_str(str::from_utf8(&text).expect("digits and signs are text"));
+}
+
+/// A time as `2026-11-22T12:56:52.`, which most lines have in common with the one before.
+fn up_to_second(time: DateTime<Utc>) -> [u8; 20] {
+    let mut text = *b"0000-00-00T00:00:00.";
     write_digits(&mut text[..4], time.year().unsigned_abs());
     write_digits(&mut text[5..7], time.month());
     write_digits(&mut text[8..10], time.day());
     write_digits(&mut text[11..13], time.hour());
     write_digits(&mut text[14..16], time.minute());
     write_digits(&mut text[17..19], time.second());
-    write_digits(&mut text[20..26], time.timestamp_subsec_micros());
-    line.push_str(str::from_utf8(&text).expect("digits and signs are text"));
+    text
 }
 
 fn write_digits(places: &mut [u8], mut number: u32) {
@@ -115,14 +138,33 @@ fn write_digits(places: &mut [u8], mut number: u32) {
 }
 
 /// Appends what an event says.
-struct Fields<'l> {
+pub(super) struct Fields<'l> {
     line: &'l mut String,
     is_json: bool,
 }
 
 impl Fields<'_> {
-    fn push_name(&mut self, field: &Field) {
-        match (self.is_json, field.name()) {
+    /// Appends what has happened, in words that need no escapes.
+    pub(super) fn push_message(&mut self, message: &'static str) {
+        self.push_name("message");
+        let quote = if self.is_json { "\"" } else { "" };
+        self.line.extend([quote, message, quote]);
+    }
+
+    /// Appends a field of text.
+    pub(super) fn push_text(&mut self, name: &str, text: &str) {
+        self.push_name(name);
+        self.push_quoted(text);
+    }
+
+    /// Appends a field of a number.
+    pub(super) fn push_number(&mut self, name: &str, number: u64) {
+        self.push_name(name);
+        self.line.push_str(itoa::Buffer::new().format(number));
+    }
+
+    fn push_name(&mut self, name: &str) {
+        match (self.is_json, name) {
             (true, name) => self.line.extend([",\"", name, "\":"]),
             (false, "message") => self.line.push(' '),
             (false, name) => self.line.extend([" ", name, "="]),
@@ -130,7 +172,7 @@ impl Fields<'_> {
     }
 
     fn push_plain(&mut self, field: &Field, value: impl std::fmt::Display) {
-        self.push_name(field);
+        self.push_name(field.name());
         write!(self.line, "{value}").expect("a string takes whatever is written");
     }
 
@@ -150,14 +192,24 @@ fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |plain, b| plain & is_plain(b))
 }
 
+/// Whether a text for people ends where it seems to: it has no blanks and the like, or is in quotes already.
+fn is_one_word(text: &str) -> bool {
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    match inside {
+        Some(inside) => !inside.replace("\\\\", "").replace("\\\"", "").contains('"'),
+        None => !text.is_empty() && !text.contains([' ', '=', '"']),
+    }
+}
+
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push_name(field);
-        self.push_quoted(value);
+        self.push_text(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push_plain(field, value);
+        self.push_number(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -179,12 +231,14 @@ impl Visit for Fields<'_> {
         self.record_debug(field, &format_args!("{text}"));
     }
 
-    /// People get what is neither text nor number as it is, unless it would break the line or play with their terminal.
+    /// People get what is neither text nor number as it is, unless it could be taken for more than one value.
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.push_name(field);
+        self.push_name(field.name());
         let start = self.line.len();
         write!(self.line, "{value:?}").expect("a string takes whatever is written");
-        if self.is_json || self.line[start..].contains(char::is_control) {
+        let text = &self.line[start..];
+        let is_message = field.name() == "message";
+        if self.is_json || text.contains(char::is_control) || !(is_message || is_one_word(text)) {
             let text = self.line.split_off(start);
             self.push_quoted(&text);
         }
@@ -273,6 +327,11 @@ mod tests {
         let first = format!("{begin}answered method=\"GET\" status=200 rest=-1 ok=true id=a-b\n");
         let second = format!("{begin}\"forged\\n1\" name=\"\\\"\\\\\\u00e9\\n\" shown=\"x\"\n");
         assert_eq!(text, first + &second);
+        let forged = logged(Style::Text, || {
+            info!(service = %"a ip_address=6.6.6.6", id = %"\"x\" ip=\"y\"", none = %"", "answered");
+        });
+        let expected = r#"service="a ip_address=6.6.6.6" id="\"x\" ip=\"y\"" none=""#;
+        assert!(forged.contains(expected), "{forged}");
         let coloured = logged(Style::Coloured, events);
         assert!(
             coloured.contains("Z \u{1b}[32m INFO\u{1b}[0m discovery"),

@@ -3,11 +3,12 @@
 use std::mem::take;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use discovery_domain::{ServiceName, ServiceRepoName, StoreError};
 use futures_util::future::BoxFuture;
 use poem::endpoint::BoxEndpoint;
-use poem::http::Uri;
 use poem::http::uri::PathAndQuery;
+use poem::http::{HeaderMap, Response as HttpResponse, Uri};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
@@ -62,11 +63,11 @@ impl Backend {
     ) -> Response {
         match answerer {
             Answerer::Documented => self.documented(operation, request).await,
-            Answerer::ServiceList => match name(request, ServiceName::parse) {
+            Answerer::ServiceList => match name(request.uri().path(), ServiceName::parse) {
                 Some(service) => listed(self.lists.of_service(request.headers(), service).await),
                 None => self.documented(operation, request).await,
             },
-            Answerer::RepoList => match name(request, ServiceRepoName::parse) {
+            Answerer::RepoList => match name(request.uri().path(), ServiceRepoName::parse) {
                 Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
                 None => self.documented(operation, request).await,
             },
@@ -76,6 +77,16 @@ impl Backend {
                 scrape(request.headers(), &self.metrics)
             }
         }
+    }
+
+    /// The list of the service that a path names, if it is at hand.
+    pub(crate) fn list_at_hand(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<HttpResponse<Bytes>> {
+        let service = name(path, ServiceName::parse)?;
+        self.lists.at_hand(headers, service)
     }
 
     /// On the heap, as all but the lists, so that what answers those is small.
@@ -102,8 +113,8 @@ impl Backend {
 }
 
 /// The name that a list is asked for by, if it is valid; if not, the documented operation says why.
-fn name<T, E>(request: &Request, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-    let name = last_segment(request.uri().path())?;
+fn name<T, E>(path: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    let name = last_segment(path)?;
     parse(&name).ok()
 }
 

@@ -1,22 +1,24 @@
 //! Everything that is served on one port: the contract's operations, the pages beside them, and what is mounted.
 
 use std::mem::take;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use discovery_domain::Clock;
 use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
 use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
 use poem::http::header::CONTENT_LENGTH;
+use poem::http::{HeaderMap, Method, Response as HttpResponse};
 use poem::{Endpoint, Request, Response, Result};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::access_log::AccessLog;
 use crate::answerer::{Answerer, Backend};
 use crate::contract::Contract;
 use crate::docs::pages;
@@ -41,6 +43,8 @@ pub struct Parts {
     pub mounted: Vec<Mount>,
     /// Tells how long requests take.
     pub clock: Arc<dyn Clock>,
+    /// Takes the line of each request.
+    pub access_log: Arc<dyn AccessLog>,
     /// Everything else that is measured in this process.
     pub metrics: Registry,
     /// How long a request may take from its header to its answer; mounted endpoints bound their own time.
@@ -98,16 +102,45 @@ impl App {
                 metrics: registry,
                 scraping: Mutex::default(),
             },
-            observer: Observer::new(parts.clock, &metrics),
+            observer: Observer::new(parts.clock, parts.access_log, &metrics),
             room: Room::new(),
             longest_request: parts.longest_request,
         }
     }
 
+    /// Answers a request for a list that is at hand, as [`Endpoint::get_response`] would, but without all that is only
+    /// needed where something has to be waited for. Most requests are such. `None` says nothing of the others.
+    pub fn list_at_hand(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<HttpResponse<Bytes>> {
+        if *method != Method::GET {
+            return None;
+        }
+        let began = self.observer.now();
+        let Asked::Routed(Found::Operation(operation, (Answerer::ServiceList, meter))) =
+            self.asked(method, path)
+        else {
+            return None;
+        };
+        let list = || self.backend.list_at_hand(path, headers);
+        // A panic is left to the other way, which answers it.
+        let listed = catch_unwind(AssertUnwindSafe(list)).ok()?;
+        let mut response = listed?;
+        let id = RequestId::of(headers.get(X_REQUEST_ID));
+        response.headers_mut().insert(X_REQUEST_ID, id.header());
+        let asked = (method, operation.template.as_str());
+        self.observer
+            .note(meter, asked, response.status(), began, &id);
+        Some(response)
+    }
+
     async fn respond(&self, mut request: Request) -> Response {
         let id = RequestId::of(request.headers().get(X_REQUEST_ID));
         let method = request.method().clone();
-        let asked = self.asked(&request);
+        let asked = self.asked(&method, request.uri().path());
         let (meter, route) = self.names(&asked);
         let watched = self
             .observer
@@ -121,16 +154,13 @@ impl App {
         response
     }
 
-    fn asked(&self, request: &Request) -> Asked<'_> {
-        let path = request.uri().path();
+    fn asked(&self, method: &Method, path: &str) -> Asked<'_> {
         let is_below = |(mount, _): &&(Mount, Meter)| path.starts_with(mount.prefix);
         if let Some(mounted) = self.mounted.iter().find(is_below) {
             return Asked::Mounted(mounted);
         }
         let path = Path::split(path);
-        Asked::Routed(path.map_or(Found::Nothing, |path| {
-            self.routes.find(request.method(), &path)
-        }))
+        Asked::Routed(path.map_or(Found::Nothing, |path| self.routes.find(method, &path)))
     }
 
     /// What counts a request, and the route that its log line shows.

@@ -1,5 +1,6 @@
 //! The REST API and its contract.
 
+mod access_log;
 mod admin;
 mod answerer;
 mod app;
@@ -47,6 +48,7 @@ use poem::IntoEndpoint;
 use poem::endpoint::BoxEndpoint;
 use poem_openapi::OpenApi;
 
+pub use access_log::{AccessLog, Answered, TracingAccessLog};
 pub use app::{App, Mount, Parts};
 pub use auto_ip::AutoIp;
 pub use contract::{API_VERSION, Contract};

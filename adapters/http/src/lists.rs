@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use discovery_domain::{Registry, ServiceName, ServiceRepoName, StoreError};
 use poem::Response;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, Response as HttpResponse};
 
 use crate::render::{ListRenderer, Subject};
-use crate::reply::list_response;
+use crate::reply::{list_at_hand, list_response};
 
 /// Lists hosts as responses.
 pub struct Lists {
@@ -39,6 +40,21 @@ impl Lists {
         repo: ServiceRepoName,
     ) -> Result<Response, StoreError> {
         self.respond(headers, Subject::Repo(repo)).await
+    }
+
+    /// Answers a request for the hosts of a service if nothing has to be read, waited for or compressed for that.
+    pub(crate) fn at_hand(
+        &self,
+        headers: &HeaderMap,
+        service: ServiceName,
+    ) -> Option<HttpResponse<Bytes>> {
+        let answer = self.registry.hosts_at_hand(&service)?;
+        if answer.stale.is_some() {
+            return None;
+        }
+        let subject = Subject::Service(service);
+        let rendered = self.renderer.render(&subject, &answer.listing);
+        list_at_hand(headers, &rendered)
     }
 
     async fn respond(&self, headers: &HeaderMap, subject: Subject) -> Result<Response, StoreError> {

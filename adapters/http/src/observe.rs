@@ -6,8 +6,8 @@ use std::time::Duration;
 use discovery_domain::Clock;
 use poem::http::{Method, StatusCode};
 use prometheus_client::metrics::gauge::Gauge;
-use tracing::info;
 
+use crate::access_log::{AccessLog, Answered};
 use crate::metrics::{HttpMetrics, Meter};
 use crate::request_id::RequestId;
 
@@ -17,6 +17,7 @@ const GONE: u16 = 499;
 /// Watches requests being answered.
 pub(crate) struct Observer {
     clock: Arc<dyn Clock>,
+    log: Arc<dyn AccessLog>,
     in_flight: Gauge,
 }
 
@@ -33,9 +34,14 @@ pub(crate) struct Watched<'a> {
 
 impl Observer {
     /// Watches by that clock.
-    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: &HttpMetrics) -> Self {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        log: Arc<dyn AccessLog>,
+        metrics: &HttpMetrics,
+    ) -> Self {
         Self {
             clock,
+            log,
             in_flight: metrics.in_flight.clone(),
         }
     }
@@ -55,9 +61,35 @@ impl Observer {
             method,
             route,
             request_id,
-            began: self.clock.monotonic(),
+            began: self.now(),
             status: StatusCode::from_u16(GONE).expect("below 1000"),
         }
+    }
+
+    /// When a request begins.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Notes a request that is answered by now.
+    pub(crate) fn note(
+        &self,
+        meter: &Meter,
+        (method, route): (&Method, &str),
+        status: StatusCode,
+        began: Duration,
+        request_id: &RequestId,
+    ) {
+        let took = self.now().saturating_sub(began);
+        meter.note(status, took);
+        self.log.answered(&Answered {
+            method: method.as_str(),
+            route,
+            operation: meter.operation(),
+            status: status.as_u16(),
+            took,
+            request_id: request_id.as_str(),
+        });
     }
 }
 
@@ -70,17 +102,9 @@ impl Watched<'_> {
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        let took = self.observer.clock.monotonic().saturating_sub(self.began);
         self.observer.in_flight.dec();
-        self.meter.note(self.status, took);
-        info!(
-            method = self.method.as_str(),
-            route = self.route,
-            operation = self.meter.operation(),
-            status = self.status.as_u16(),
-            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            request_id = self.request_id.as_str(),
-            "answered"
-        );
+        let asked = (&self.method, self.route);
+        self.observer
+            .note(self.meter, asked, self.status, self.began, &self.request_id);
     }
 }

@@ -86,6 +86,11 @@ impl Rendered {
         self.gzip.get_or_init(|| gzip(&self.body)).await.clone()
     }
 
+    /// The same, if it has been asked for before.
+    pub(crate) fn gzip_at_hand(&self) -> Option<Bytes> {
+        self.gzip.get().cloned()
+    }
+
     /// A weak entity tag that every node gives to the same hosts, whenever they last checked in.
     pub fn etag(&self) -> &HeaderValue {
         &self.etag

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use discovery_domain::{Clock, HostRepository, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api,
-};
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api, TracingAccessLog};
 use discovery_local::{InMemoryHostRepository, SystemClock};
 use discovery_xds::{EXAMPLES, GRPC_SERVICES, Xds, XdsApi, XdsMetrics, XdsSettings};
 use poem::http::Method;
@@ -80,6 +79,7 @@ fn app(registry: Arc<Registry>, xds: &Xds, clock: Arc<dyn Clock>) -> App {
         lists,
         mounted: mounted.into(),
         clock,
+        access_log: Arc::new(TracingAccessLog),
         metrics: Metrics::default(),
         longest_request: Duration::from_secs(20),
     })

@@ -11,6 +11,7 @@ use poem::http::StatusCode;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::TestRunner;
 
+use crate::log::Log;
 use crate::support::{Answer, Options, Server, answer, request};
 
 const LIST: &str = "/v1/registration/api";
@@ -25,7 +26,18 @@ async fn documented(server: &Server, path: &str, headers: &[(&str, &str)]) -> An
 }
 
 async fn server_with_hosts(hosts: u32) -> Server {
-    let server = Server::new();
+    fill(Server::new(), hosts).await
+}
+
+/// A server that has lists at hand once they were read.
+fn caching() -> Server {
+    Server::with(Options {
+        cached: true,
+        ..Options::default()
+    })
+}
+
+async fn fill(server: Server, hosts: u32) -> Server {
     for number in 0..hosts {
         server.register(realistic_registration("api", number)).await;
     }
@@ -41,8 +53,13 @@ fn unzipped(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn both_ways_to_a_list_answer_alike() {
-    let server = server_with_hosts(3).await;
+async fn all_ways_to_a_list_answer_alike() {
+    for server in [Server::new(), caching()] {
+        both_ways_answer_alike(&fill(server, 3).await).await;
+    }
+}
+
+async fn both_ways_answer_alike(server: &Server) {
     let etag = server.get(LIST).await.header("etag").to_owned();
     let etags = [
         "",
@@ -87,7 +104,7 @@ async fn both_ways_to_a_list_answer_alike() {
                     outer.headers.remove(X_REQUEST_ID);
                     assert_eq!(
                         outer,
-                        documented(&server, &path, &headers).await,
+                        documented(server, &path, &headers).await,
                         "{path} {headers:?}"
                     );
                 }
@@ -172,6 +189,43 @@ async fn a_heartbeat_shows_at_once_and_leaves_the_tag() {
 }
 
 #[tokio::test]
+async fn a_list_at_hand_needs_no_waiting_and_is_logged_and_counted_as_any_other() {
+    let server = fill(caching(), 100).await;
+    let headers = [("accept-encoding", "gzip"), ("x-request-id", "abc")];
+    let asked = |method, path| {
+        let request = request(method, path, &headers);
+        server
+            .app
+            .list_at_hand(request.method(), path, request.headers())
+    };
+    assert!(asked("GET", LIST).is_none(), "it was never read");
+    let mut lines = Log::of(Box::pin(async {
+        let read = request("GET", LIST, &headers);
+        let read = answer(server.app.get_response(read).await).await;
+        let list = asked("GET", LIST).expect("it was read");
+        assert_eq!(Answer::from(list), read);
+    }))
+    .await;
+    for line in &mut lines {
+        line["timestamp"].take();
+        line["fields"]["duration_us"].take();
+    }
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0], lines[1]);
+    for (method, path) in [
+        ("HEAD", LIST),
+        ("OPTIONS", LIST),
+        ("GET", "/v1/registration/none"),
+        ("GET", "/v1/registration/%ff"),
+        ("GET", "/healthcheck"),
+    ] {
+        assert!(asked(method, path).is_none(), "{method} {path}");
+    }
+    let counted = r#"discovery_http_requests_total{operation="listHosts",status="200"} 2"#;
+    assert!(server.get("/metrics").await.text().contains(counted));
+}
+
+#[tokio::test]
 async fn a_current_list_says_nothing_of_its_age() {
     let server = server_with_hosts(1).await;
     let answer = server.get(LIST).await;
@@ -183,10 +237,7 @@ async fn a_current_list_says_nothing_of_its_age() {
 
 #[tokio::test]
 async fn a_list_that_can_not_be_read_anew_says_how_old_it_is() {
-    let server = Server::with(Options {
-        cached: true,
-        ..Options::default()
-    });
+    let server = caching();
     server.register(registration("api", "10.0.0.1")).await;
     let fresh = server.get(LIST).await;
     assert_eq!(fresh.header("age"), "");

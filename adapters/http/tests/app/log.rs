@@ -1,7 +1,7 @@
 //! What is logged, as values.
 
 use std::io::{Result, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use serde_json::Value;
 use tracing::instrument::WithSubscriber;
@@ -14,6 +14,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// What is logged while a future runs.
     pub(crate) async fn of(logging: impl Future<Output = ()>) -> Vec<Value> {
+        listen_for_good();
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .json()
@@ -27,6 +28,16 @@ impl Log {
         let parsed = lines.map(|line| serde_json::from_slice(line).expect("a line is JSON"));
         parsed.collect()
     }
+}
+
+/// Has somebody listen as long as the process lives: otherwise what is logged while other tests begin and end to listen
+/// may be taken for what nobody wants to hear.
+fn listen_for_good() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let nobody = tracing_subscriber::fmt().with_writer(std::io::sink);
+        drop(nobody.try_init());
+    });
 }
 
 impl Write for Log {

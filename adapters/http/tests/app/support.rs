@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use discovery_domain::{HostRepository, LeaseClock, Liveness, Registration, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api,
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts,
+    TracingAccessLog, api,
 };
 use discovery_local::{CacheMetrics, CacheSettings, Cached, InMemoryHostRepository};
 use discovery_testkit::hosts::HOST_TTL;
 use discovery_testkit::{Faulty, ManualClock};
 use poem::endpoint::BoxEndpoint;
-use poem::http::{HeaderMap, Method, StatusCode};
+use poem::http::{HeaderMap, Method, Response as HttpResponse, StatusCode};
 use poem::{Endpoint, Request, Response};
 use serde_json::Value;
 
@@ -76,6 +78,7 @@ impl Server {
             lists: Arc::clone(&lists),
             mounted: options.mounted,
             clock: Arc::clone(&clock) as _,
+            access_log: Arc::new(TracingAccessLog),
             metrics: prometheus_client::registry::Registry::default(),
             longest_request: options.longest_request,
         });
@@ -101,7 +104,16 @@ impl Server {
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        answer(self.app.get_response(request(method, path, headers)).await).await
+        let request = request(method, path, headers);
+        let path = request.uri().path();
+        // As a connection asks.
+        match self
+            .app
+            .list_at_hand(request.method(), path, request.headers())
+        {
+            Some(list) => list.into(),
+            None => answer(self.app.get_response(request).await).await,
+        }
     }
 }
 
@@ -147,6 +159,16 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Req
         request.header(*name, *value)
     });
     request.finish()
+}
+
+impl From<HttpResponse<Bytes>> for Answer {
+    fn from(response: HttpResponse<Bytes>) -> Self {
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.into_body().into(),
+        }
+    }
 }
 
 pub(crate) async fn answer(mut response: Response) -> Answer {

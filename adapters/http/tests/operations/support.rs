@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use discovery_domain::{History, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, api,
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Parts, TracingAccessLog, api,
 };
 use discovery_local::InMemoryHostRepository;
 use discovery_testkit::{Faulty, ManualClock, hosts};
@@ -83,6 +83,7 @@ impl Server {
             lists,
             mounted: Vec::new(),
             clock: clock.clone(),
+            access_log: Arc::new(TracingAccessLog),
             metrics: prometheus_client::registry::Registry::default(),
             longest_request: Duration::from_secs(20),
         });
