@@ -18,8 +18,11 @@ import yaml
 LEVELS = ["none", "minor", "major"]
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 # What people read: changing it changes no client.
-PROSE = {"description", "summary", "title", "example", "examples", "externalDocs"}
+PROSE = {"description", "summary", "example", "examples", "externalDocs"}
 PROSE_TYPES = {"Info", "Contact", "License", "Tag"}
+# What generators make a type of, where the rest of a schema is prose, a bound, or fields, which are judged one by one.
+SHAPE = {"$ref", "type", "format", "title", "items", "additionalProperties", "allOf", "anyOf", "oneOf"}
+SHAPE |= {"enum", "nullable", "readOnly", "writeOnly", "uniqueItems", "default"}
 
 
 def diff(released: Path, current: Path) -> list[dict[str, Any]]:
@@ -66,10 +69,11 @@ def names(contract: dict[str, Any]) -> Iterator[str]:
 
 
 def orders(contract: dict[str, Any]) -> dict[str, list[str]]:
-    """What generators make arguments of, in whose order programs pass them."""
+    """What generators make arguments and classes of, in whose order programs pass them."""
     found = {}
     for operation, parameters in operations(contract):
         found[f"the parameters of {operation['operationId']}"] = [parameter["name"] for parameter in parameters]
+        found[f"the groups of {operation['operationId']}"] = operation["tags"]
     for schema, content in contract["components"]["schemas"].items():
         found[f"the fields of {schema}"] = list(content.get("properties", ()))
         found[f"the required fields of {schema}"] = content.get("required", [])
@@ -85,16 +89,43 @@ def reordered(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             yield f"{what} have another order"
 
 
+def shape(schema: Any) -> Any:
+    """What generators make a type of in a schema."""
+    if isinstance(schema, list):
+        return [shape(part) for part in schema]
+    if isinstance(schema, dict):
+        return {name: shape(schema[name]) for name in sorted(SHAPE & schema.keys())}
+    return schema
+
+
+def content(body: dict[str, Any]) -> list[Any]:
+    """The media types of a body in their order, each with its type: generators take the first that they know."""
+    return [[media_type, shape(about.get("schema"))] for media_type, about in body.get("content", {}).items()]
+
+
 def promises(contract: dict[str, Any]) -> Iterator[str]:
-    """What clients rely on beside the shape of bodies: headers that are always there, and values that are assumed."""
+    """What clients rely on beside names: what is always there, what is assumed, and what has which type."""
+    yield f"the title {contract['info']['title']}"
     for operation, parameters in operations(contract):
         name = f"operation {operation['operationId']}"
-        for parameter in parameters:
-            if "default" in parameter.get("schema", {}):
-                yield f"{name}, parameter {parameter['name']}: the default {parameter['schema']['default']!r}"
-        for status, answer in operation["responses"].items():
-            headers = answer.get("headers", {}).items()
-            yield from (f"{name}, answer {status}: the header {header}" for header, about in headers if about.get("required"))
+        yield from (f"{name}{promise}" for promise in operation_promises(operation, parameters))
+    for schema, about in contract["components"]["schemas"].items():
+        yield f"schema {schema}: the type {shape(about)}"
+        for field, type_ in about.get("properties", {}).items():
+            yield f"schema {schema}, field {field}: the type {shape(type_)}"
+
+
+def operation_promises(operation: dict[str, Any], parameters: list[dict[str, Any]]) -> Iterator[str]:
+    """What clients rely on in an operation."""
+    body = operation.get("requestBody", {})
+    yield f": {operation['tags'][0]} as its first group"
+    yield f": {content(body)} as a body that {'must' if body.get('required') else 'may'} be sent"
+    yield f": {[status for status in operation['responses'] if status.startswith('2')]} as all its successes"
+    yield from (f", parameter {about['name']}: the type {shape(about.get('schema'))}" for about in parameters)
+    for status, answer in operation["responses"].items():
+        yield f", answer {status}: the content {content(answer)}"
+        headers = answer.get("headers", {}).items()
+        yield from (f", answer {status}: the header {header}" for header, about in headers if about.get("required"))
 
 
 def known_values(contract: dict[str, Any]) -> Iterator[str]:

@@ -87,14 +87,45 @@ def path_parameter_renamed(contract: Contract) -> None:
                 parameter["name"] = "name"
 
 
+def inlined(*path: str) -> Callable[[Contract], None]:
+    """What a reference points at, in its place."""
+
+    def edit(contract: Contract) -> None:
+        *parents, name = path
+        schema = at(contract, *path)["$ref"].split("/")[-1]
+        at(contract, *parents)[name] = deepcopy(at(contract, "components", "schemas", schema))
+
+    return edit
+
+
+def another_schema(contract: Contract) -> None:
+    contract["components"]["schemas"]["Hosts"] = at(contract, "components", "schemas", "HostList")
+    at(contract, *LISTED, "application/json")["schema"] = {"$ref": "#/components/schemas/Hosts"}
+
+
+def first(name: str, value: object, *path: str) -> Callable[[Contract], None]:
+    """A new member before the others."""
+
+    def edit(contract: Contract) -> None:
+        *parents, last = path
+        at(contract, *parents)[last] = {name: deepcopy(value), **at(contract, *path)}
+
+    return edit
+
+
 SERVICE = ("paths", "/v1/registration/{service}")
 LIST = (*SERVICE, "get")
 REGISTER = (*SERVICE, "post")
 HISTORY = ("paths", "/v1/history/{service}/{ip_address}", "get")
+LISTED = (*LIST, "responses", "200", "content")
+BODY = (*REGISTER, "requestBody")
+WEIGHT = ("paths", "/v1/loadbalancing/{service}", "post", "responses")
 HOST = ("components", "schemas", "Host")
 REGISTRATION = ("components", "schemas", "HostRegistration")
+TAGS = ("components", "schemas", "HostTags")
 STORE = ("components", "schemas", "StoreStatus")
 FIELD = {"type": "string"}
+TEXT = {"schema": FIELD}
 ANSWER = {"description": "no", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DiscoveryError"}}}}
 
 CASES = {
@@ -129,6 +160,27 @@ CASES = {
     "required fields in another order": ("major", turned("components", "schemas", "RegistrationTags", "required")),
     "a header that may be left out": ("major", with_(False, *LIST, "responses", "200", "headers", "ETag", "required")),
     "another default": ("major", another_default),
+    "another title": ("major", with_("Registry", "info", "title")),
+    "another title of a schema": ("major", with_("Hosts", "components", "schemas", "HostList", "title")),
+    "a schema in the place of a reference to it": ("major", inlined(*LISTED, "application/json", "schema")),
+    "a reference to another schema of the same shape": ("major", another_schema),
+    "a field in the place of a reference to it": ("major", inlined(*HOST, "properties", "tags")),
+    "a new format": ("major", with_("date-time", *HOST, "properties", "last_check_in", "format")),
+    "no format": ("major", without("components", "schemas", "HostEvent", "properties", "at", "format")),
+    "another media type of an answer": ("major", with_(TEXT, *LISTED, "text/plain")),
+    "another media type of an answer before the others": ("major", first("text/plain", TEXT, *LISTED)),
+    "another media type of a request": ("major", with_(TEXT, *BODY, "content", "text/plain")),
+    "another media type of a request before the others": ("major", first("text/plain", TEXT, *BODY, "content")),
+    "another success beside the first": ("major", with_(ANSWER, *REGISTER, "responses", "202")),
+    "a body where there was none": ("major", with_(ANSWER["content"], *WEIGHT, "204", "content")),
+    "a group beside the first": ("minor", with_(["Registration", "Health"], *LIST, "tags")),
+    "a group before the first": ("major", with_(["Health", "Registration"], *LIST, "tags")),
+    "a request whose body may be left out": ("major", with_(False, *BODY, "required")),
+    "a field that may not be sent": ("major", with_(True, *REGISTRATION, "properties", "revision", "readOnly")),
+    "a field that is not answered": ("major", with_(True, *HOST, "properties", "revision", "writeOnly")),
+    "no tags but those that are known in an answer": ("major", without(*TAGS, "additionalProperties")),
+    "tags of one type in an answer": ("major", with_(FIELD, *TAGS, "additionalProperties")),
+    "values that were open, and are all there are": ("major", with_(["ok", "failing"], *STORE, "enum")),
     "credentials that must be sent": ("major", with_([{"token": []}], "security")),
 }
 
