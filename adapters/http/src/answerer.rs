@@ -71,7 +71,9 @@ impl Backend {
                 Some(repo) => listed(self.lists.of_repo(request.headers(), repo).await),
                 None => self.documented(operation, request).await,
             },
-            Answerer::Page(page) => Box::pin(page.response(request.headers())).await,
+            Answerer::Page(page) => {
+                Box::pin(page.response(request.headers(), request.uri().query())).await
+            }
             Answerer::Scrape => {
                 let _turn = self.scraping.lock().await;
                 scrape(request.headers(), &self.metrics)

@@ -19,7 +19,8 @@ pub(crate) struct Page {
     gzip: OnceCell<Bytes>,
     etag: HeaderValue,
     content_type: &'static str,
-    cache_control: &'static str,
+    /// Whether who links to it names its version.
+    versioned: bool,
 }
 
 impl Page {
@@ -32,14 +33,14 @@ impl Page {
             gzip: OnceCell::new(),
             etag: HeaderValue::try_from(etag).expect("hexadecimal digits are printable"),
             content_type,
-            cache_control: "no-cache",
+            versioned: false,
         }
     }
 
-    /// A page that is kept for good, because whoever links to it names its version.
+    /// A page that is kept for good by whoever asks for this version of it.
     pub(crate) fn versioned(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self {
-            cache_control: "public, max-age=31536000, immutable",
+            versioned: true,
             ..Self::new(content_type, body)
         }
     }
@@ -50,8 +51,8 @@ impl Page {
         etag.trim_matches(|c: char| !c.is_ascii_hexdigit())
     }
 
-    /// Answers a request that has these headers.
-    pub(crate) async fn response(&self, headers: &HeaderMap) -> Response {
+    /// Answers a request that has these headers and this query.
+    pub(crate) async fn response(&self, headers: &HeaderMap, query: Option<&str>) -> Response {
         let mut response = if has_already(headers, &self.etag) {
             Response::from(StatusCode::NOT_MODIFIED)
         } else {
@@ -60,8 +61,19 @@ impl Page {
         let head = response.headers_mut();
         head.insert(ETAG, self.etag.clone());
         head.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        head.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        head.insert(CACHE_CONTROL, self.cache_control(query));
         response
+    }
+
+    /// How long a copy is good. While nodes are replaced, the page of one may link to the version that another has not.
+    fn cache_control(&self, query: Option<&str>) -> HeaderValue {
+        let asked = query.and_then(|query| query.strip_prefix("v="));
+        let is_asked_for = self.versioned && asked == Some(self.version());
+        HeaderValue::from_static(if is_asked_for {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        })
     }
 
     async fn with_body(&self, compressed: bool) -> Response {
@@ -73,8 +85,7 @@ impl Page {
         let mut response = Response::from(Body::from_bytes(body));
         let head = response.headers_mut();
         head.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        head.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        protect(head, "'self'");
         if compressed {
             head.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -82,6 +93,14 @@ impl Page {
     }
 }
 
-/// Pages load and call nothing but this server, run no script that stands in the page, and stand in no other page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Has a page load and call nothing but this server, run no script that stands in it, and stand in no other page. Its
+/// styles come from where the policy says.
+pub(crate) fn protect(head: &mut HeaderMap, styles: &str) {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self' data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::try_from(policy).expect("a policy is printable");
+    head.insert(CONTENT_SECURITY_POLICY, policy);
+    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}

@@ -71,6 +71,33 @@ async fn the_documentation_runs_no_script_that_stands_in_a_page() {
 }
 
 #[tokio::test]
+async fn a_page_is_kept_for_good_only_by_who_asks_for_the_version_that_is_sent() {
+    let server = Server::new();
+    let index = server.get("/docs").await;
+    assert_eq!(index.header("cache-control"), "no-cache");
+    for path in [
+        "/docs/swagger-ui.js",
+        "/docs/swagger-ui.css",
+        "/docs/start.js",
+    ] {
+        let (_, rest) = index.text().split_once(path).expect("it is linked to");
+        let (query, _) = rest.split_once('"').expect("the link ends");
+        let linked = server.get(&format!("{path}{query}")).await;
+        let kept = "public, max-age=31536000, immutable";
+        assert_eq!(linked.header("cache-control"), kept, "{path}{query}");
+        let others = ["", "?", "?v=", "?v=000", "?w=1"].map(str::to_owned);
+        let others = others
+            .into_iter()
+            .chain([format!("{query}&v=000"), format!("{query}0")]);
+        for query in others {
+            let other = server.get(&format!("{path}{query}")).await;
+            assert_eq!(other.body, linked.body, "{path}{query}");
+            assert_eq!(other.header("cache-control"), "no-cache", "{path}{query}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_are_sent_compressed_and_only_when_they_have_changed() {
     let server = Server::new();
     for path in [
