@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use discovery_domain::Registry;
-use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use poem::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use poem::http::{HeaderMap, HeaderValue};
 use poem::{IntoResponse, Response};
 use poem_openapi::payload::Payload;
@@ -15,6 +15,7 @@ use crate::HttpSettings;
 use crate::contract::API_VERSION;
 use crate::json::Json;
 use crate::model::{Home, Links};
+use crate::page::protect;
 use crate::schema::{Count, Env};
 use crate::tags::Tag;
 
@@ -93,7 +94,7 @@ fn weight_of(name: &str, ranges: &[&str]) -> Option<f32> {
     ranges.iter().find_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let is_it = parts.next()?.eq_ignore_ascii_case(name);
-        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        let weight = parts.find_map(|part| part.strip_prefix(['q', 'Q'])?.strip_prefix('='));
         is_it.then(|| weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
     })
 }
@@ -120,13 +121,13 @@ impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut response = match self {
             Self::Json(home) => Json(home).into_response(),
-            Self::Html(home) => Response::builder()
-                .header(CONTENT_TYPE, "text/html; charset=utf-8")
-                .header(
-                    CONTENT_SECURITY_POLICY,
-                    "default-src 'none'; style-src 'unsafe-inline'",
-                )
-                .body(html(&home)),
+            Self::Html(home) => {
+                let mut page = Response::builder()
+                    .header(CONTENT_TYPE, "text/html; charset=utf-8")
+                    .body(html(&home));
+                protect(page.headers_mut(), "'unsafe-inline'");
+                page
+            }
         };
         response
             .headers_mut()

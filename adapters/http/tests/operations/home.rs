@@ -13,6 +13,7 @@ async fn a_program_is_told_what_this_is_in_json() {
         "",
         neither,
         "text/html, application/json",
+        "application/json;q=0.9, text/html;Q=0.5",
     ] {
         let home = server.answer(Call::get("/").header("accept", accept)).await;
         assert_eq!(home.header("content-type"), Some("application/json"));
@@ -43,12 +44,36 @@ async fn a_browser_gets_a_page() {
         Some("text/html; charset=utf-8")
     );
     for part in [
+        "href=\"data:,\"",
         "href=\"/docs\"",
         "<dt>Hosts known here</dt><dd>2</dd>",
         "<dt>Services</dt><dd>1</dd>",
         "&lt;b&gt;&amp;{hosts}",
     ] {
         assert!(home.body.contains(part), "{part} is not in {}", home.body);
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_protected_as_the_documentation_is() {
+    let server = Server::new();
+    let home = server
+        .answer(Call::get("/").header("accept", "text/html"))
+        .await;
+    assert_eq!(home.header("x-content-type-options"), Some("nosniff"));
+    let policy = home.header("content-security-policy").expect("a policy");
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(
+            policy.split("; ").any(|part| part == rule),
+            "{rule} is not in {policy}"
+        );
     }
 }
 
