@@ -84,8 +84,8 @@ impl Polls {
     ///
     /// One cluster for every service, or for each that is named, made from the operator's template; such a cluster
     /// polls its endpoints. A service stays for the server's `SERVICE_RETENTION`, a day by default, after its last host
-    /// has gone, so that its cluster does not come and go with it. Until this node knows all services the answer is 503, because Envoy drops every cluster that an
-    /// answer leaves out.
+    /// has gone, so that its cluster does not come and go with it. Until this node knows all services the answer is
+    /// 503, because Envoy drops every cluster that an answer leaves out.
     #[oai(
         path = "/v3/discovery:clusters",
         method = "post",
