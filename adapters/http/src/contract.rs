@@ -54,9 +54,11 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
              which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
              header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
              ASCII without blanks, or a new one. Everything that goes wrong is answered with a `DiscoveryError`. \
-             What is no HTTP is answered 400, and a head of more than 64 KiB 431, with neither.\n\nWhat is \
-             added to this contract breaks no client that passes over fields and events it does not know: where an \
-             answer has one of some known values (`x-extensible-enum`), there may be others later.",
+             What is no HTTP is answered 400, and a head of more than 64 KiB or of more than 100 header lines 431, \
+             with neither. In a path, characters such as `<`, `>` and the backtick must be percent-encoded: as they \
+             are, they are no HTTP.\n\nWhat is added to this contract breaks no client that passes over fields and \
+             events it does not know: where an answer has one of some known values (`x-extensible-enum`), there may \
+             be others later.",
         )
         .contact(ContactObject::new().name("The maintainers of discovery"))
         .license(

@@ -25,7 +25,7 @@ pub(crate) struct Error {
     pub(crate) error: String,
     /// The id by which the server's log knows this request, as in the header `X-Request-Id`
     pub(crate) request_id: RequestIdText,
-    /// What is wrong with each field that is wrong, by the name of the field
+    /// What is wrong with each field that is wrong, by the name of the field; absent where no single field is wrong
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fields: Option<BTreeMap<String, String>>,
 }
@@ -154,7 +154,7 @@ refused! {
 refused! {
     /// Why a host is not registered
     RegisterRefused {
-        400 => "A field is missing or wrong, `fields` says which and why; or the body is no JSON and no form",
+        400 => "A field is missing or wrong, `fields` says which and why; or the body is no JSON object and no form",
         503 => "The store fails or is overloaded: send the request again",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
@@ -172,7 +172,8 @@ refused! {
 refused! {
     /// Why the weight of a service is not set
     ServiceWeightRefused {
-        400 => "The weight is missing or wrong, or the service in the path is not valid",
+        400 => "The weight is missing or wrong, or the service in the path is not valid, `fields` says which and why; \
+                or the body is no JSON object and no form",
         503 => "The store fails or is overloaded, and some hosts may have the weight already: send the request again",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
@@ -182,9 +183,10 @@ refused! {
 refused! {
     /// Why the weight of a host is not set
     HostWeightRefused {
-        400 => "The weight is missing or wrong, or the service in the path is not valid",
+        400 => "The weight is missing or wrong, or the service in the path is not valid, `fields` says which and why; \
+                or the body is no JSON object and no form",
         503 => "The store fails or is overloaded: send the request again",
-        404 NotFound => "There is no such host",
+        404 NotFound => "There is no such host, or the address in the path is not an IP address",
         408 TooSlow => "The body took too long to arrive",
         413 TooLarge => "The body has more than 64 KiB",
     }

@@ -79,7 +79,7 @@ impl RegistrationApi {
     /// is set to, every 30 to 60 seconds usually. Tags that an earlier registration or a load balancing request has
     /// set are kept while the host is listed, unless they are sent anew. Besides JSON, the same fields are accepted as
     /// `application/x-www-form-urlencoded` and `multipart/form-data`, `tags` being JSON text there and `auto_ip` true
-    /// unless empty.
+    /// unless empty. A body of any other content type is answered 400, not 415, and so is one that is compressed.
     #[oai(
         path = "/v1/registration/:service",
         method = "post",

@@ -69,7 +69,7 @@ pub(super) struct Error {
     error: String,
     /// The id by which the server's log knows this request, as in the header `X-Request-Id`
     request_id: String,
-    /// What is wrong with each field that is wrong, by the name of the field
+    /// What is wrong with each field that is wrong, by the name of the field; absent where no single field is wrong
     #[serde(skip_serializing_if = "Option::is_none")]
     fields: Option<BTreeMap<String, String>>,
 }
