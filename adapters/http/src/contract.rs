@@ -15,7 +15,7 @@ use crate::Operations;
 use tidy::tidy;
 
 /// The version of the contract: the major changes with what breaks a client, the minor with what is added.
-pub const API_VERSION: &str = "1.0.0";
+pub const API_VERSION: &str = "1.1.0";
 
 /// Of every operation, by its id, a request body and the bodies of answers by status.
 const EXAMPLES: &str = include_str!("examples.yaml");

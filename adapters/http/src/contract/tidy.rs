@@ -2,6 +2,9 @@
 
 use serde_yaml::{Mapping, Value};
 
+/// Headers that count seconds, each with the fewest that it says; poem-openapi has no bounds for headers.
+const SECONDS: [(&str, i64); 2] = [("Age", 0), ("Retry-After", 1)];
+
 /// Mends everything in a part of the contract.
 pub(super) fn tidy(value: &mut Value) {
     match value {
@@ -40,14 +43,23 @@ fn only_describes(schema: &Value) -> bool {
 fn tidy_operation(operation: &mut Mapping) {
     operation.retain(|name, value| !(name == "deprecated" && value == &Value::Bool(false)));
     if let Some(headers) = operation.get_mut("headers").and_then(Value::as_mapping_mut) {
-        *headers = headers
-            .iter()
-            .map(|(name, header)| (as_sent(name), header.clone()))
-            .collect();
+        tidy_headers(headers);
     }
     // What may be left out of a call comes last in it.
     if let Some(parameters) = list(operation, "parameters") {
         parameters.sort_by_key(|parameter| parameter["required"] != Value::Bool(true));
+    }
+}
+
+fn tidy_headers(headers: &mut Mapping) {
+    *headers = headers
+        .iter()
+        .map(|(name, header)| (as_sent(name), header.clone()))
+        .collect();
+    for (name, fewest) in SECONDS {
+        if let Some(header) = headers.get_mut(name) {
+            header["schema"]["minimum"] = fewest.into();
+        }
     }
 }
 

@@ -21,7 +21,7 @@ async fn a_program_is_told_what_this_is_in_json() {
         assert_eq!(
             home.json(),
             json!({
-                "name": "discovery", "version": env!("CARGO_PKG_VERSION"), "api_version": "1.0.0", "env": "development",
+                "name": "discovery", "version": env!("CARGO_PKG_VERSION"), "api_version": "1.1.0", "env": "development",
                 "services": 1, "hosts": 1,
                 "links": {"docs": "/docs", "openapi": "/openapi.yaml", "readiness": "/readyz", "metrics": "/metrics"}
             })
