@@ -18,6 +18,9 @@ pub struct Liveness {
     pub guard_minimum_live: f64,
 }
 
+/// More than a product of two floats is ever off, as a share of it.
+const ROUNDING: f64 = 1e-12;
+
 /// How old a row is.
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum Age {
@@ -111,7 +114,9 @@ impl Liveness {
         reason = "rows are far fewer than 2^52"
     )]
     fn guarded(&self, base: usize, live: usize) -> usize {
-        let least = (base as f64 * self.guard_minimum_live).ceil() as usize;
+        let share = base as f64 * self.guard_minimum_live;
+        // A product that should be whole, as 25 * 0.28, may come out a trifle above that.
+        let least = (share - share * ROUNDING).ceil() as usize;
         if base < Self::GUARD_MINIMUM_BASE {
             0
         } else {
