@@ -153,7 +153,8 @@ impl Registry {
         }
     }
 
-    /// Adds the expired hosts of a repo that the guard keeps on the lists of their services.
+    /// Adds the expired hosts of a repo that the guard keeps on the lists of their services. A service that can't be
+    /// read is judged by those of its hosts that are of the repo, which mostly are all.
     async fn with_spared(&self, listing: &Listing) -> Result<Arc<Listing>, StoreError> {
         let services: HashSet<&ServiceName> = listing
             .expired
@@ -162,11 +163,23 @@ impl Registry {
             .collect();
         let mut spared = Vec::new();
         for service in services {
-            let guarded = self.hosts_of(service).await?.listing;
+            let guarded = match self.hosts_of(service).await {
+                Ok(answer) => answer.listing,
+                Err(error) if error.is_passing() => Arc::new(self.judge_part(service, listing)),
+                Err(broken) => return Err(broken),
+            };
             let is_spared =
                 |row: &&Row| row.host.key.service() == service && guarded.lists(&row.host.key);
             spared.extend(listing.expired.iter().filter(is_spared).cloned());
         }
         Ok(Arc::new(listing.sparing(spared)))
+    }
+
+    /// Judges a service by those of its rows that a judgement of a repo, without the guard, has found.
+    fn judge_part(&self, service: &ServiceName, of: &Listing) -> Listing {
+        let rows = of.listed.iter().chain(&of.expired);
+        let rows = rows.filter(|row| row.host.key.service() == service);
+        let rows: Vec<Row> = rows.cloned().collect();
+        self.liveness.judge(&rows.into(), of.judged_at)
     }
 }

@@ -112,8 +112,9 @@ impl Registry {
                 .host_came(change.row.host.key.service(), change.row.renewed + host_ttl);
         }
         if self.guarded.holds(change.row.host.key.service()) {
-            // Enough hosts may be back: the next sweep finds out.
-            self.watch.postpone(change.row.host.key.service(), at.lease);
+            // Enough hosts may be back: the sweep finds out, and does not read the service again for each of them.
+            let soon = at.lease + LeaseClock::LONGEST_GAP;
+            self.watch.look_by(change.row.host.key.service(), soon);
         }
         Ok(change)
     }

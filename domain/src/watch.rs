@@ -129,6 +129,18 @@ impl Watch {
         );
     }
 
+    /// Looks at a service at `due` if that is not planned for earlier.
+    pub(crate) fn look_by(&self, service: &ServiceName, due: LeaseInstant) {
+        let mut state = self.state();
+        let planned = state.services.get(service).map(|entry| entry.due);
+        if planned.is_some_and(|planned| due < planned)
+            && let Some(entry) = state.remove(service)
+        {
+            state.hosts += entry.hosts;
+            state.insert(service, Entry { due, ..entry });
+        }
+    }
+
     /// The service that has been due for the longest time.
     pub(crate) fn next_due(&self, now: LeaseInstant) -> Option<ServiceName> {
         self.state()

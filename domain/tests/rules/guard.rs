@@ -1,10 +1,11 @@
 //! The guard against mass expiry (liveness rules 13 and 14).
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::node::{Node, TICK, ip, ips, liveness};
-use discovery_domain::Liveness;
-use discovery_testkit::hosts::{HOST_TTL, key, service, weight};
+use discovery_domain::{LeaseClock, Liveness, Registration};
+use discovery_testkit::hosts::{self, HOST_TTL, key, service, weight};
 
 /// A node with that many hosts in "web", of which those from `live` on are silent until they are expired.
 async fn with_silent(all: u32, live: u32) -> Node {
@@ -272,6 +273,57 @@ async fn rule_14_the_guard_is_over_with_the_next_sweep_once_enough_hosts_are_bac
     assert_eq!(node.sweep().await, ips([]));
     assert_eq!(node.registry.guarded(), [(service("web"), 5)]);
     node.register_many("web", 0..10).await;
+    node.pass(LeaseClock::LONGEST_GAP);
     assert_eq!(node.sweep().await, ips([]));
     assert_eq!(node.registry.guarded(), []);
+}
+
+#[tokio::test]
+async fn heartbeats_of_a_guarded_service_have_it_read_once_in_five_seconds_at_most() {
+    let node = with_silent(50, 10).await;
+    node.sweep().await;
+    assert_eq!(node.registry.guarded(), [(service("web"), 15)]);
+    let before = node.store.reads.load(Ordering::Relaxed);
+    for _ in 0..20 {
+        node.register_many("web", 0..10).await;
+        node.sweep().await;
+        node.pass(Duration::from_secs(1));
+    }
+    let reads = node.store.reads.load(Ordering::Relaxed) - before;
+    assert!((3..=4).contains(&reads), "{reads} reads in 20 s");
+}
+
+#[test]
+fn the_guard_keeps_no_host_more_than_its_share() {
+    // Each product is a trifle above a whole number, as floats go.
+    for (base, share, least) in [(25, 0.28, 7), (100, 0.07, 7), (50, 0.14, 7), (7, 0.5, 4)] {
+        let liveness = Liveness {
+            guard_minimum_live: share,
+            ..liveness()
+        };
+        let node = Node::new();
+        let row = |number| {
+            let registration = hosts::registration("web", &ip(number));
+            let check_in = hosts::check_in(registration, node.lease.now());
+            check_in.onto(None).expect("tags fit")
+        };
+        let rows = (0..base).map(row);
+        let rows = rows.collect::<Vec<_>>().into();
+        let listing = liveness.judge(&rows, node.lease.instant() + HOST_TTL + TICK);
+        assert_eq!(listing.guarded, least, "{share} of {base}");
+    }
+}
+
+#[tokio::test]
+async fn rule_7_a_repo_is_listed_although_one_of_its_services_can_not_be_read() {
+    let node = with_silent(10, 2).await;
+    let other = Registration {
+        service_repo_name: hosts::repo("web-repo"),
+        ..hosts::registration("api", &ip(100))
+    };
+    node.registry.register(other).await.expect("it is stored");
+    let known = node.listed_of_repo("web-repo").await;
+    assert_eq!(known.len(), 6);
+    node.store.lists_fail.store(true, Ordering::Relaxed);
+    assert_eq!(node.listed_of_repo("web-repo").await, known);
 }

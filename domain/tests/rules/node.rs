@@ -148,6 +148,8 @@ pub(crate) struct TestStore {
     lease: Arc<LeaseClock>,
     /// Whether every call fails.
     pub(crate) fails: AtomicBool,
+    /// Whether the lists of services can't be read.
+    pub(crate) lists_fail: AtomicBool,
     /// Whether lists are served as they were last read, unless a newer one is asked for.
     pub(crate) keeps: AtomicBool,
     kept: Mutex<Option<Reading>>,
@@ -161,6 +163,7 @@ impl TestStore {
             inner,
             lease,
             fails: AtomicBool::new(false),
+            lists_fail: AtomicBool::new(false),
             keeps: AtomicBool::new(false),
             kept: Mutex::default(),
             reads: AtomicUsize::new(0),
@@ -168,7 +171,11 @@ impl TestStore {
     }
 
     fn answers(&self) -> Result<(), StoreError> {
-        if self.fails.load(Ordering::Relaxed) {
+        Self::unless(&self.fails)
+    }
+
+    fn unless(fails: &AtomicBool) -> Result<(), StoreError> {
+        if fails.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable {
                 what: "a test has it fail".into(),
                 source: None,
@@ -211,6 +218,7 @@ impl HostRepository for TestStore {
             return Ok(kept);
         }
         self.answers()?;
+        Self::unless(&self.lists_fail)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
         Ok(self.keep(self.inner.hosts_of(service, not_before).await?))
     }
