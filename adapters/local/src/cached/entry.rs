@@ -20,7 +20,8 @@ struct State {
     flight: Option<Flight>,
     /// This node's writes since the load under way began.
     written: Vec<(HostKey, Option<Row>)>,
-    /// Whether two of them may have been answered in another order than they were done in.
+    /// Whether two of them may have been answered in another order than they were done in, or one without saying whether
+    /// it was done: then the load may or may not show it.
     disordered: bool,
     /// When another node was last heard to have changed the list: what was read before is only a last resort.
     outdated_at: Option<LeaseInstant>,
@@ -142,7 +143,9 @@ impl Entry {
 
     /// Has the list read again before it is trusted: a write ended without saying whether it was done.
     pub(super) fn doubt(&self) {
-        if let Some(read) = &mut self.state().read {
+        let mut state = self.state();
+        state.disordered |= state.flight.is_some();
+        if let Some(read) = &mut state.read {
             read.doubted = true;
         }
     }
@@ -200,4 +203,45 @@ fn same(known: &Rows, rows: &Rows) -> bool {
     let equal =
         |(old, new): (&Row, &Row)| Arc::ptr_eq(&old.host, &new.host) && old.renewed == new.renewed;
     known.len() == rows.len() && known.iter().zip(rows.iter()).all(equal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read() -> ReadAt {
+        ReadAt {
+            lease: LeaseInstant::DISTANT_PAST,
+            monotonic: Duration::ZERO,
+            wall: DateTime::UNIX_EPOCH,
+            doubted: false,
+        }
+    }
+
+    fn take_off(entry: &Entry) {
+        let (_end, ended) = watch::channel(None);
+        entry.flight(|| Flight {
+            began: LeaseInstant::DISTANT_PAST,
+            began_at: Duration::ZERO,
+            landed_before: 0,
+            ended,
+        });
+    }
+
+    #[test]
+    fn a_write_that_failed_unseen_during_a_load_has_the_list_read_once_more() {
+        for was_read_before in [false, true] {
+            let entry = Entry::default();
+            if was_read_before {
+                entry.landed(&Rows::default(), read());
+            }
+            take_off(&entry);
+            entry.doubt();
+            entry.landed(&Rows::default(), read());
+            assert!(entry.fresh(|_| true).is_none());
+            take_off(&entry);
+            entry.landed(&Rows::default(), read());
+            assert!(entry.fresh(|_| true).is_some());
+        }
+    }
 }
