@@ -74,12 +74,9 @@ pub(crate) fn start(work: Work, metrics: &mut Metrics) -> JoinSet<()> {
         sweep_rate,
         swept,
     ));
-    let known = observe::KnownMetrics::registered(metrics);
-    tasks.spawn(observe::keep_observing(
-        Arc::clone(&registry),
-        places,
-        known,
-    ));
+    let known = observe::KnownMetrics(Arc::clone(&registry));
+    metrics.register_collector(Box::new(known));
+    tasks.spawn(observe::keep_observing(places));
     tasks.spawn(observe::tell_of_guards(registry));
     tasks
 }

@@ -95,6 +95,21 @@ fn log_of_a_failed_start(path: &Path) -> String {
 }
 
 #[test]
+fn a_scrape_tells_at_once_what_was_registered_and_removed() {
+    let node = Node::start(&[]);
+    for number in 1..=20 {
+        register(&node, "counted", &format!("10.0.0.{number}"));
+        let metrics = node.call("GET", "/metrics");
+        let hosts = format!("\ndiscovery_hosts {number}\n");
+        assert!(metrics.text().contains(&hosts), "{}", metrics.text());
+        assert!(metrics.text().contains("\ndiscovery_services 1\n"));
+    }
+    node.call("DELETE", "/v1/registration/counted/10.0.0.1");
+    let metrics = node.call("GET", "/metrics");
+    assert!(metrics.text().contains("\ndiscovery_hosts 19\n"));
+}
+
+#[test]
 fn an_expired_host_is_swept_logged_and_counted() {
     let node = Node::start(&[("HOST_TTL", "1")]);
     register(&node, "short", "10.0.0.1");

@@ -1,14 +1,16 @@
 //! Shows what the node knows.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{Registry, ServiceName};
 use discovery_http::Health;
 use discovery_local::Cached;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry as Metrics;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::{info, warn};
 
 use super::every;
@@ -18,67 +20,52 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// After how many looks a list that is still held up is told of again.
 const LOOKS_BETWEEN_WARNINGS: u32 = 60;
 
-/// How much the node knows.
-#[derive(Default)]
-pub(super) struct KnownMetrics {
-    services: Gauge,
-    hosts: Gauge,
-    guarded_services: Gauge,
-    guarded_hosts: Gauge,
-}
+/// Tells how much the node knows, at the moment at which somebody asks.
+pub(super) struct KnownMetrics(pub(super) Arc<Registry>);
 
-impl KnownMetrics {
-    pub(super) fn registered(metrics: &mut Metrics) -> Self {
-        let all = Self::default();
-        metrics.register(
-            "discovery_services",
-            "Services with hosts that this node knows",
-            all.services.clone(),
-        );
-        metrics.register(
-            "discovery_hosts",
-            "Hosts that this node knows",
-            all.hosts.clone(),
-        );
-        metrics.register(
-            "discovery_guarded_services",
-            "Services whose lists the guard against mass expiry holds up",
-            all.guarded_services.clone(),
-        );
-        metrics.register(
-            "discovery_guarded_hosts",
-            "Expired hosts that the guard against mass expiry keeps listed",
-            all.guarded_hosts.clone(),
-        );
-        all
-    }
-
-    fn show(&self, registry: &Registry) {
-        let (known, guarded) = (registry.known(), registry.guarded());
-        set(&self.services, known.services);
-        set(&self.hosts, known.hosts);
-        set(&self.guarded_services, guarded.len());
-        set(
-            &self.guarded_hosts,
-            guarded.iter().map(|(_, hosts)| hosts).sum(),
-        );
+impl fmt::Debug for KnownMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownMetrics").finish_non_exhaustive()
     }
 }
 
-fn set(gauge: &Gauge, count: usize) {
-    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+impl Collector for KnownMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let (known, guarded) = (self.0.known(), self.0.guarded());
+        let gauges = [
+            (
+                "discovery_services",
+                "Services with hosts that this node knows.",
+                known.services,
+            ),
+            (
+                "discovery_hosts",
+                "Hosts that this node knows.",
+                known.hosts,
+            ),
+            (
+                "discovery_guarded_services",
+                "Services whose lists the guard against mass expiry holds up.",
+                guarded.len(),
+            ),
+            (
+                "discovery_guarded_hosts",
+                "Expired hosts that the guard against mass expiry keeps listed.",
+                guarded.iter().map(|(_, hosts)| hosts).sum(),
+            ),
+        ];
+        gauges.into_iter().try_for_each(|(name, about, count)| {
+            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, about, None, gauge.metric_type())?)
+        })
+    }
 }
 
-/// Keeps the gauges up to date, and tells of connections that found no place.
-pub(super) async fn keep_observing(
-    registry: Arc<Registry>,
-    places: Arc<Places>,
-    metrics: KnownMetrics,
-) {
+/// Shows how many places are taken, and tells of connections that found none.
+pub(super) async fn keep_observing(places: Arc<Places>) {
     let (mut ticks, mut told) = (every(PAUSE), 0);
     loop {
         ticks.tick().await;
-        metrics.show(&registry);
         let refused = places.observe();
         if refused > told {
             warn!(
