@@ -57,7 +57,7 @@ impl Cli {
             Some(Command::Openapi) => print(&node::contract().yaml),
             Some(Command::Config { markdown: true }) => print(&Settings::markdown()),
             Some(Command::Config { .. }) => {
-                self.with_settings(|_, layers| print(&layers.effective()))
+                self.with_settings(|settings, layers| print(&layers.effective(&settings)))
             }
             Some(Command::Serve) | None => self.with_settings(|settings, _| serve(&settings)),
         }

@@ -17,7 +17,7 @@ use discovery_xds::{ClusterTemplate, LbPolicy, StreamLimits, XdsSettings};
 use define::{Setting, settings};
 pub(crate) use layers::{BadSettings, Layers};
 pub(crate) use value::{
-    BackendStorage, CacheType, ClusterName, LogLevel, Networks, StoreUrl, SubsetKeys,
+    BackendStorage, CacheType, ClusterName, LogLevel, Networks, StoreUrl, SubsetKeys, Value,
 };
 
 settings! {
@@ -49,7 +49,7 @@ settings! {
     dynamodb_table_hosts: Option<String> = "", "the name of a table";
     /// The DynamoDB endpoint, in place of AWS. Used only when `APPLICATION_ENV` is `development`; otherwise the AWS SDK
     /// reads `AWS_ENDPOINT_URL_DYNAMODB`.
-    dynamodb_url: Option<StoreUrl> = "", "a URL like http://localhost:8000";
+    dynamodb_url: Option<StoreUrl> = "", "a URL like http://localhost:8000, without a query and with a percent-encoded password";
     /// Creates the table at start if it does not exist.
     dynamodb_create_tables_in_app: bool = "false", "true or false";
     /// The most idle connections to DynamoDB that are kept open.
@@ -153,12 +153,22 @@ impl Settings {
     }
 
     /// The endpoint that stands in for AWS.
-    pub(crate) fn dynamodb_endpoint(&self) -> Option<&str> {
+    pub(crate) fn dynamodb_endpoint(&self) -> Option<&StoreUrl> {
         let used = self.application_env == "development";
-        self.dynamodb_url
-            .as_ref()
-            .filter(|_| used)
-            .map(StoreUrl::as_str)
+        self.dynamodb_url.as_ref().filter(|_| used)
+    }
+
+    /// Where the table is, fit for showing.
+    pub(crate) fn place_of_table(&self) -> String {
+        let found = || "the endpoint that the AWS SDK finds".to_owned();
+        self.dynamodb_endpoint()
+            .map_or_else(found, StoreUrl::to_string)
+    }
+
+    /// Which table it is, fit for showing.
+    pub(crate) fn table_in_words(&self) -> String {
+        let table = self.dynamodb_table_hosts.as_deref().unwrap_or_default();
+        format!("table {table:?} at {}", self.place_of_table())
     }
 
     /// How Envoys are told of hosts and clusters. A service that somebody is told of is read again as often as a cache

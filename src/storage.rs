@@ -160,7 +160,7 @@ impl Surroundings<'_> {
     async fn open_table(&mut self) -> DynamoDbHostRepository {
         let settings = self.settings;
         let table = settings.dynamodb_table_hosts.clone().unwrap_or_default();
-        let url = settings.dynamodb_endpoint().map(ToOwned::to_owned);
+        let url = settings.dynamodb_endpoint();
         if url.is_none() && settings.dynamodb_url.is_some() {
             let environment = &settings.application_env;
             warn!(
@@ -168,14 +168,10 @@ impl Surroundings<'_> {
                 "DYNAMODB_URL is not used: APPLICATION_ENV is not development"
             );
         }
-        info!(
-            table,
-            url = url.as_deref().unwrap_or("AWS"),
-            "the hosts are in DynamoDB"
-        );
+        info!(table, url = %settings.place_of_table(), "the hosts are in DynamoDB");
         let settings = DynamoDbSettings {
             table,
-            url,
+            url: url.map(|url| url.as_str().to_owned()),
             create_table: settings.dynamodb_create_tables_in_app,
             connection_pool_size: settings.connection_pool_size,
         };

@@ -166,6 +166,25 @@ fn a_node_whose_table_does_not_answer_starts_and_says_why_it_is_not_ready() {
 }
 
 #[test]
+fn no_log_line_holds_the_password_of_the_store() {
+    let node = Node::start(&[
+        ("BACKEND_STORAGE", "DynamoDB"),
+        ("DYNAMODB_TABLE_HOSTS", "hosts"),
+        ("DYNAMODB_URL", "http://me:sesame@127.0.0.1:1"),
+        ("LOG_LEVEL", "TRACE"),
+    ]);
+    let line = node.wait_for_log("the hosts are in DynamoDB");
+    assert_eq!(field(&line, "url"), "http://***@127.0.0.1:1");
+    node.call("GET", "/v1/registration/any");
+    let ready = node.call("GET", "/readyz");
+    node.wait_for_log("the store fails");
+    node.signal(Signal::TERM);
+    node.wait_for_log("stopped without a last record");
+    let told = node.log().join("\n") + ready.text();
+    assert!(!told.contains("sesame"), "{told}");
+}
+
+#[test]
 fn a_url_of_dynamodb_is_not_used_outside_development() {
     let node = Node::start(&[
         ("BACKEND_STORAGE", "DynamoDB"),
@@ -178,6 +197,8 @@ fn a_url_of_dynamodb_is_not_used_outside_development() {
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
     ]);
     node.wait_for_log("DYNAMODB_URL is not used");
+    let line = node.wait_for_log("the hosts are in DynamoDB");
+    assert_eq!(field(&line, "url"), "the endpoint that the AWS SDK finds");
     assert!(
         node.call("GET", "/v1/registration/any")
             .text()

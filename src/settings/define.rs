@@ -11,6 +11,8 @@ pub(crate) struct Setting {
     pub(crate) meaning: &'static str,
     /// Which values it takes.
     pub(crate) accepts: &'static str,
+    /// Whether empty text sets nothing.
+    pub(super) empty_is_unset: bool,
 }
 
 impl Setting {
@@ -44,6 +46,7 @@ macro_rules! settings {
                 default: $default,
                 meaning: concat!($($meaning),+),
                 accepts: concat!($accepts $(, " from ", $lowest, " to ", $highest)?),
+                empty_is_unset: <$type as Value>::EMPTY_IS_UNSET,
             }),+];
 
             /// Reads every setting; one that is wrong is noted and left as nobody sets it.

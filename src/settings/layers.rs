@@ -1,6 +1,6 @@
 //! The layers that settings come from, and what is wrong in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -15,6 +15,8 @@ use super::{BackendStorage, Setting, Settings};
 /// Defaults, the file's values and the environment's, each knowing where it is from.
 pub(crate) struct Layers {
     values: Figment,
+    /// The values as they are used, fit for showing.
+    shown: BTreeMap<String, String>,
     bad: Vec<String>,
     /// The settings that have no value of theirs.
     unread: BTreeSet<String>,
@@ -59,7 +61,9 @@ impl Layers {
             .collect();
         let environment = environment
             .filter_map(|(name, value)| {
-                Some((known(|s| s.name() == name)?.key.to_owned(), value.into()))
+                let setting = known(|s| s.name() == name)?;
+                let value = setting.set_by(value.into())?;
+                Some((setting.key.to_owned(), value))
             })
             .collect();
         let (written, bad) = file.map_or(Ok(Default::default()), read_file)?;
@@ -68,6 +72,7 @@ impl Layers {
             .merge(Layer("environment", environment));
         Ok(Self {
             values,
+            shown: BTreeMap::new(),
             bad,
             unread: BTreeSet::new(),
         })
@@ -75,7 +80,10 @@ impl Layers {
 
     /// Reads one setting; notes it when its value is none.
     pub(super) fn read<T: Value>(&mut self, key: &str, default: &str) -> T {
-        let value = self.text(key).and_then(|text| T::from_text(&text));
+        let text = self.text(key);
+        let shown = text.as_deref().map_or("a table".to_owned(), T::shown);
+        self.shown.insert(key.to_owned(), shown);
+        let value = text.and_then(|text| T::from_text(&text));
         value.unwrap_or_else(|| {
             self.note(key);
             self.unread.insert(key.to_owned());
@@ -108,7 +116,8 @@ impl Layers {
     fn check_table(&mut self, settings: &Settings) {
         let dynamodb = settings.storage().0 == BackendStorage::DynamoDb;
         if dynamodb && settings.dynamodb_table_hosts.is_none() {
-            self.note("dynamodb_table_hosts");
+            let lacks = "is not set, and must name a table because BACKEND_STORAGE is DynamoDB";
+            self.bad.push(format!("DYNAMODB_TABLE_HOSTS: {lacks}"));
         }
     }
 
@@ -135,9 +144,14 @@ impl Layers {
         text_of(&self.values.find_value(key).ok()?)
     }
 
-    /// The value that counts, fit for showing.
+    /// The value that counts, fit for showing. Also a URL that is none of the store's could hold a password.
     pub(super) fn shown(&self, key: &str) -> String {
-        masked(&self.text(key).unwrap_or_else(|| "a table".to_owned()))
+        let shown = self.shown.get(key).cloned().unwrap_or_default();
+        if shown.contains("://") {
+            masked(&shown)
+        } else {
+            shown
+        }
     }
 
     /// Which layer the value is from.
@@ -145,6 +159,17 @@ impl Layers {
         self.values
             .find_metadata(key)
             .map_or("default", |metadata| &metadata.name)
+    }
+}
+
+impl Setting {
+    /// The value, unless it sets nothing.
+    fn set_by(&self, value: figment::value::Value) -> Option<figment::value::Value> {
+        let is_empty = |value: &figment::value::Value| {
+            let text = value.as_str();
+            text.is_some_and(|text| text.trim().is_empty())
+        };
+        Some(value).filter(|value| !(self.empty_is_unset && is_empty(value)))
     }
 }
 
@@ -163,7 +188,14 @@ fn read_file(path: &Path) -> Result<(Dict, Vec<String>), BadSettings> {
     let (mut values, mut bad) = (Dict::new(), Vec::new());
     for (key, value) in profiles.into_values().flatten() {
         match known(|setting| setting.key == key.to_lowercase()) {
-            Some(setting) => drop(values.insert(setting.key.to_owned(), value)),
+            _ if value.as_dict().is_some() => bad.push(format!(
+                "[{key}]: a section in {shown} is not taken, settings stand at the top of the file before any section"
+            )),
+            Some(setting) => values.extend(
+                setting
+                    .set_by(value)
+                    .map(|value| (setting.key.to_owned(), value)),
+            ),
             None => bad.push(format!(
                 "{key}: unknown setting in {shown}, `discovery config` lists the known ones"
             )),

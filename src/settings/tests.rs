@@ -107,10 +107,8 @@ fn the_dynamodb_url_counts_in_development_only() {
     let url = ("DYNAMODB_URL", "http://localhost:8000");
     let development = load(&[url]).expect("valid");
     let production = load(&[url, ("APPLICATION_ENV", "production")]).expect("valid");
-    assert_eq!(
-        development.dynamodb_endpoint(),
-        Some("http://localhost:8000")
-    );
+    let endpoint = development.dynamodb_endpoint().map(StoreUrl::as_str);
+    assert_eq!(endpoint, Some("http://localhost:8000"));
     assert_eq!(production.dynamodb_endpoint(), None);
 }
 
@@ -194,7 +192,7 @@ fn dynamodb_needs_a_table() {
     let bad = load(&[("BACKEND_STORAGE", "DynamoDB")]).expect_err("no table");
     assert_eq!(
         bad,
-        r#"DYNAMODB_TABLE_HOSTS: "" from the default is not the name of a table"#
+        "DYNAMODB_TABLE_HOSTS: is not set, and must name a table because BACKEND_STORAGE is DynamoDB"
     );
 }
 
@@ -220,6 +218,7 @@ fn an_unknown_key_in_the_file_is_named_beside_everything_else_that_is_wrong() {
         .expect_err("two mistakes");
     assert_eq!(bad.lines().count(), 3, "{bad}");
     assert!(bad.contains("hots_ttl: unknown setting in "), "{bad}");
+    assert!(bad.contains("[debug]: a section in "), "{bad}");
     assert!(
         bad.contains(r#"PORT: "-1" from the file is not an integer from 0 to 65535"#),
         "{bad}"
@@ -245,26 +244,128 @@ fn a_file_that_cannot_be_read_or_parsed_is_named() {
 fn passwords_in_urls_are_not_shown() {
     let url = ("DYNAMODB_URL", "http://user:secret@localhost:8000/path");
     let (settings, layers) = load_with(None, &[url]).expect("valid");
-    let shown = layers.effective() + &format!("{settings:?}");
+    let shown = layers.effective(&settings) + &format!("{settings:?}");
     assert!(!shown.contains("secret"), "{shown}");
     assert!(
         shown.contains("DYNAMODB_URL=http://***@localhost:8000/path"),
         "{shown}"
     );
-    let bad = load(&[("DYNAMODB_URL", "ftp://user:secret@localhost")]).expect_err("no HTTP");
-    assert!(!bad.contains("secret"), "{bad}");
+}
+
+#[test]
+fn whatever_a_password_holds_and_wherever_it_stands_no_complaint_shows_it() {
+    for (url, shown) in [
+        ("ftp://me:se-cret@h", "ftp://***@h"),
+        ("http://me:se/cret@h:8000", "http://***@h:8000"),
+        ("http://me:se#cret@h", "http://***@h"),
+        ("http://me:se?cret@h", "http://***@h"),
+        ("http://me:se@cret:se@h:port", "http://***@h:port"),
+        ("me:se-cret@h:8000", "***@h:8000"),
+        ("me:se://cret@h:8000", "***@h:8000"),
+        (" me:se-cret@h ", "***@h"),
+    ] {
+        let bad = load(&[("DYNAMODB_URL", url)]).expect_err(url);
+        let told = format!("DYNAMODB_URL: {shown:?} from the environment is not a URL ");
+        assert!(bad.starts_with(&told), "{bad}");
+    }
+}
+
+#[test]
+fn a_url_of_a_store_has_a_host_and_at_most_a_port_and_a_path() {
+    for url in [
+        "http://localhost",
+        "https://me:s%2Fecret@h:8000/path",
+        "http://[::1]:8000",
+        "http://me@[::1]",
+    ] {
+        assert!(load(&[("DYNAMODB_URL", url)]).is_ok(), "{url}");
+    }
+    for url in [
+        "http://h:port",
+        "http://h:",
+        "http://h:65536",
+        "http://h/?table=hosts",
+        "http://h/#hosts",
+        "http://",
+        "http://:8000",
+        "h:8000",
+    ] {
+        assert!(load(&[("DYNAMODB_URL", url)]).is_err(), "{url}");
+    }
 }
 
 #[test]
 fn the_effective_settings_show_every_setting_with_its_origin() {
-    let (_, layers) = load_with(None, &[("PORT", "9001")]).expect("valid");
-    let shown = layers.effective();
+    let (settings, layers) = load_with(None, &[("PORT", "9001")]).expect("valid");
+    let shown = layers.effective(&settings);
     assert_eq!(shown.lines().count(), Settings::TABLE.len());
     let port = shown
         .lines()
         .find(|line| line.starts_with("PORT=9001 "))
         .expect("it is there");
     assert!(port.ends_with("# environment"), "{port}");
+}
+
+/// The lines of `discovery config`, without the blanks between a value and its origin.
+fn shown(environment: &[(&str, &str)]) -> Vec<String> {
+    let (settings, layers) = load_with(None, environment).expect("valid");
+    let lines = layers.effective(&settings);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    lines.lines().map(words).collect()
+}
+
+#[test]
+fn the_effective_settings_tell_which_store_counts_and_why() {
+    let unset = shown(&[]);
+    for line in [
+        "BACKEND_STORAGE=InFile # default, because neither BACKEND_STORAGE nor DYNAMODB_TABLE_HOSTS is set",
+        "INFILE_PATH=discovery-data/hosts.redb # default, in APPLICATION_DIR",
+    ] {
+        assert!(unset.contains(&line.to_owned()), "{unset:?}");
+    }
+    let table = shown(&[("DYNAMODB_TABLE_HOSTS", "hosts"), ("BACKEND_STORAGE", " ")]);
+    let line = "BACKEND_STORAGE=DynamoDB # default, because DYNAMODB_TABLE_HOSTS is set";
+    assert!(table.contains(&line.to_owned()), "{table:?}");
+    let named = shown(&[("BACKEND_STORAGE", " InMemory "), ("INFILE_PATH", "here")]);
+    for line in [
+        "BACKEND_STORAGE=InMemory # environment",
+        "INFILE_PATH=here # environment",
+    ] {
+        assert!(named.contains(&line.to_owned()), "{named:?}");
+    }
+}
+
+#[test]
+fn the_effective_settings_are_shown_as_they_are_used() {
+    let environment = [("HOST_TTL", " 60 "), ("DEBUG", ""), ("ADMIN_API", "Yes")];
+    let (settings, layers) = load_with(None, &environment).expect("valid");
+    let shown = layers.effective(&settings);
+    for line in ["HOST_TTL=60 ", "DEBUG=false ", "ADMIN_API=true "] {
+        let found = shown.lines().any(|shown| shown.starts_with(line));
+        assert!(found, "{line} in {shown}");
+    }
+}
+
+#[test]
+fn an_empty_log_level_or_folder_is_as_good_as_none() {
+    let empty = [("LOG_LEVEL", ""), ("APPLICATION_DIR", " ")];
+    let (settings, layers) = load_with(None, &empty).expect("they count as unset");
+    assert_eq!(settings.application_dir, Path::new("discovery-data"));
+    assert_eq!(layers.origin("log_level"), "default");
+    let file = file("log_level = \"WARN\"\napplication_dir = \"\"\n");
+    let (settings, layers) = load_with(Some(file.path()), &empty).expect("valid");
+    assert_eq!(layers.shown("log_level"), "WARN");
+    assert_eq!(settings.application_dir, Path::new("discovery-data"));
+}
+
+#[test]
+fn a_section_in_the_file_is_called_that() {
+    let file = file("[default]\nhost_ttl = 60\n");
+    let bad = load_with(Some(file.path()), &[]).map(drop);
+    let bad = bad.expect_err("there are no sections");
+    assert!(bad.starts_with("[default]: a section in "), "{bad}");
+    assert!(bad.contains(" is not taken"), "{bad}");
+    assert_eq!(bad.lines().count(), 1, "{bad}");
 }
 
 #[test]

@@ -11,8 +11,16 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// A value that a setting can have.
 pub(crate) trait Value: Sized {
+    /// Whether empty text is as good as none, so that what would count without it does.
+    const EMPTY_IS_UNSET: bool = false;
+
     /// Reads it from text, blanks around it left out where they mean nothing.
     fn from_text(text: &str) -> Option<Self>;
+
+    /// The text as it is used, fit for showing.
+    fn shown(text: &str) -> String {
+        text.trim().to_owned()
+    }
 }
 
 /// Where hosts are stored.
@@ -68,15 +76,23 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// Hides the user and password of a URL; other text comes back as it is.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.0))
+    }
+}
+
+/// Hides what could be the user and password of a URL, or of what was meant as one: everything before the last `@`,
+/// whatever a password holds, but for the scheme.
 pub(super) fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
+    let Some(end) = text.rfind('@') else {
         return text.to_owned();
     };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(end) => format!("{scheme}://***{}", &rest[end..]),
-        None => text.to_owned(),
+    let is_scheme = |scheme: &&str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let scheme = text[..end].split_once("://").map(|(scheme, _)| scheme);
+    match scheme.filter(is_scheme) {
+        Some(scheme) => format!("{scheme}://***{}", &text[end..]),
+        None => format!("***{}", &text[end..]),
     }
 }
 
@@ -84,11 +100,21 @@ impl Value for String {
     fn from_text(text: &str) -> Option<Self> {
         Some(text.to_owned())
     }
+
+    fn shown(text: &str) -> String {
+        text.to_owned()
+    }
 }
 
 impl Value for PathBuf {
+    const EMPTY_IS_UNSET: bool = true;
+
     fn from_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| text.into())
+    }
+
+    fn shown(text: &str) -> String {
+        text.to_owned()
     }
 }
 
@@ -101,6 +127,11 @@ impl Value for bool {
             _ => None,
         }
     }
+
+    fn shown(text: &str) -> String {
+        let meant = Self::from_text(text).map(|meant| meant.to_string());
+        meant.unwrap_or_else(|| text.trim().to_owned())
+    }
 }
 
 impl<T: Value> Value for Option<T> {
@@ -110,6 +141,13 @@ impl<T: Value> Value for Option<T> {
             return Some(None);
         }
         T::from_text(text).map(Some)
+    }
+
+    fn shown(text: &str) -> String {
+        if text.trim().is_empty() {
+            return String::new();
+        }
+        T::shown(text)
     }
 }
 
@@ -166,6 +204,8 @@ impl Value for CacheType {
 }
 
 impl Value for LogLevel {
+    const EMPTY_IS_UNSET: bool = true;
+
     /// Takes the names of Python's logging, too.
     fn from_text(text: &str) -> Option<Self> {
         Some(Self(match text.trim().to_ascii_uppercase().as_str() {
@@ -224,10 +264,31 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 impl Value for StoreUrl {
+    /// Takes no query and no fragment, which an endpoint has no use for: where they seem to be, a password holds a
+    /// character that is not percent-encoded.
     fn from_text(text: &str) -> Option<Self> {
         let text = text.trim();
         let uri: Uri = text.parse().ok()?;
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        (known && uri.host().is_some_and(|host| !host.is_empty())).then(|| Self(text.to_owned()))
+        let is_url = known && !text.contains(['?', '#']) && has_place(&uri);
+        is_url.then(|| Self(text.to_owned()))
     }
+
+    fn shown(text: &str) -> String {
+        masked(text.trim())
+    }
+}
+
+/// Whether a URL names a host and, if anything more, a port.
+fn has_place(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    let (host, place) = (authority.host(), authority.as_str());
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let port = place.strip_prefix(host).and_then(|rest| match rest {
+        "" => Some(true),
+        rest => Some(rest.strip_prefix(':')?.parse::<u16>().is_ok()),
+    });
+    !host.is_empty() && port == Some(true)
 }
