@@ -13,6 +13,8 @@ use crate::settings::Settings;
 pub(crate) struct SavedLists {
     cached: Cached,
     path: PathBuf,
+    /// Where the hosts are kept: lists of elsewhere are not this node's.
+    store: String,
     max_age: Duration,
     max_bytes: usize,
 }
@@ -24,6 +26,7 @@ impl SavedLists {
             Arc::new(Self {
                 cached,
                 path: settings.application_dir.join("lists.saved"),
+                store: settings.table_in_words(),
                 max_age: Duration::from_secs(settings.snapshot_max_age),
                 max_bytes: settings.snapshot_max_mib << 20,
             })
@@ -33,7 +36,10 @@ impl SavedLists {
     /// Loads what was saved; tells whether there is anything to serve.
     pub(crate) fn load(&self) -> bool {
         let path = self.path.display();
-        match self.cached.load_saved(&self.path, self.max_age) {
+        match self
+            .cached
+            .load_saved(&self.path, &self.store, self.max_age)
+        {
             Ok(loaded) => {
                 let (lists, saved_at) = (loaded.lists, loaded.saved_at);
                 info!(%path, lists, %saved_at, "saved lists are served until the store answers");
@@ -64,6 +70,6 @@ impl SavedLists {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        self.cached.save(&self.path, self.max_bytes)
+        self.cached.save(&self.path, &self.store, self.max_bytes)
     }
 }

@@ -13,20 +13,21 @@ use libfuzzer_sys::fuzz_target;
 use prometheus_client::registry::Registry as Metrics;
 
 const ANY_AGE: Duration = Duration::MAX;
+const STORE: &str = "any";
 
 static FOLDER: LazyLock<Folder> = LazyLock::new(Folder::default);
 
 fuzz_target!(|content: &[u8]| {
     let path = FOLDER.write("lists", &with_header(content));
     let cached = cached();
-    let Ok(loaded) = cached.load_saved(&path, ANY_AGE) else {
+    let Ok(loaded) = cached.load_saved(&path, STORE, ANY_AGE) else {
         return;
     };
     let saved = cached
-        .save(&path, usize::MAX)
+        .save(&path, STORE, usize::MAX)
         .expect("a file can be written");
     assert!(saved <= loaded.lists, "{saved} of {loaded:?}");
-    let again = cached.load_saved(&path, ANY_AGE);
+    let again = cached.load_saved(&path, STORE, ANY_AGE);
     let again = again.unwrap_or_else(|error| panic!("{error} of {:?}", fs::read_to_string(&path)));
     assert_eq!(again.lists, saved);
 });
@@ -36,7 +37,9 @@ fn with_header(content: &[u8]) -> Vec<u8> {
         return content.to_vec();
     }
     let crc32 = crc32fast::hash(content);
-    let header = format!("{{\"format\":\"discovery lists 1\",\"saved_at\":0,\"crc32\":{crc32}}}\n");
+    let header = format!(
+        "{{\"format\":\"discovery lists 2\",\"store\":\"{STORE}\",\"saved_at\":0,\"crc32\":{crc32}}}\n"
+    );
     [header.as_bytes(), content].concat()
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::ReadAt;
 use super::{Cached, Key};
 
-const FORMAT: &str = "discovery lists 1";
+const FORMAT: &str = "discovery lists 2";
 
 /// What a file of saved lists held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,20 @@ pub enum LoadError {
     /// The file is not what was saved.
     #[error("is damaged: {0}")]
     Damaged(String),
+    /// The file was written by another version of this program, which perhaps did not tell the store.
+    #[error("is of the format {found:?}, and this version reads {FORMAT:?} alone")]
+    OtherFormat {
+        /// What it says.
+        found: String,
+    },
+    /// The file holds lists of another store.
+    #[error("holds the lists of {found}, and this node's hosts are in {store}")]
+    OtherStore {
+        /// The store that it names.
+        found: String,
+        /// The one that was expected.
+        store: String,
+    },
     /// The file says too little about the present.
     #[error("is too old: saved at {saved_at}, and {max_age:?} is the oldest accepted")]
     TooOld {
@@ -52,6 +66,8 @@ pub enum LoadError {
 #[derive(Serialize, Deserialize)]
 struct Header {
     format: String,
+    #[serde(default)]
+    store: String,
     saved_at: i64,
     crc32: u32,
 }
@@ -78,8 +94,9 @@ struct SavedHost {
 }
 
 impl Cached {
-    /// Saves the lists this node knows, as many as fit into `max_bytes`; returns how many.
-    pub fn save(&self, path: &Path, max_bytes: usize) -> io::Result<usize> {
+    /// Saves the lists this node knows, as many as fit into `max_bytes`; returns how many. `store` says where their hosts
+    /// are kept.
+    pub fn save(&self, path: &Path, store: &str, max_bytes: usize) -> io::Result<usize> {
         let mut body = Vec::new();
         let mut lists = 0;
         for entry in &self.0.lists {
@@ -100,6 +117,7 @@ impl Cached {
         let saved_at = self.0.clock.wall().timestamp_micros();
         let header = Header {
             format: FORMAT.into(),
+            store: store.into(),
             saved_at,
             crc32: crc32fast::hash(&body),
         };
@@ -107,18 +125,20 @@ impl Cached {
         Ok(lists)
     }
 
-    /// Loads saved lists as last known ones: they are served, with their age, only while the store can't be read.
-    pub fn load_saved(&self, path: &Path, max_age: Duration) -> Result<Loaded, LoadError> {
+    /// Loads saved lists of that store as last known ones: they are served, with their age, only while the store can't be
+    /// read.
+    pub fn load_saved(
+        &self,
+        path: &Path,
+        store: &str,
+        max_age: Duration,
+    ) -> Result<Loaded, LoadError> {
         let text = fs::read_to_string(path)?;
         let (header, body) = text
             .split_once('\n')
             .ok_or_else(|| LoadError::Damaged("it has no header".into()))?;
         let header: Header = serde_json::from_str(header).map_err(damaged)?;
-        if header.format != FORMAT || header.crc32 != crc32fast::hash(body.as_bytes()) {
-            return Err(LoadError::Damaged(
-                "its format or checksum is not what was saved".into(),
-            ));
-        }
+        header.check(body, store)?;
         let saved_at = time(header.saved_at);
         if self.since(saved_at) > max_age {
             return Err(LoadError::TooOld { saved_at, max_age });
@@ -167,6 +187,24 @@ impl Cached {
             doubted: true,
         };
         Ok((key, rows, read))
+    }
+}
+
+impl Header {
+    /// Refuses a file that is not what was saved, or not of that store.
+    fn check(&self, body: &str, store: &str) -> Result<(), LoadError> {
+        if self.format != FORMAT {
+            let found = self.format.clone();
+            return Err(LoadError::OtherFormat { found });
+        }
+        if self.crc32 != crc32fast::hash(body.as_bytes()) {
+            return Err(damaged("its checksum is not that of what was saved"));
+        }
+        if self.store != store {
+            let (found, store) = (self.store.clone(), store.to_owned());
+            return Err(LoadError::OtherStore { found, store });
+        }
+        Ok(())
     }
 }
 
