@@ -1,17 +1,21 @@
 //! The rows by which nodes tell each other which services they change (liveness rule 16). They are shaped like hosts of
 //! a service that no service can be, so that the original, too, passes over them.
 
+use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
-use discovery_domain::{LeaseClock, ServiceName, StoreError};
+use discovery_domain::{LeaseClock, LeaseInstant, ServiceName, StoreError};
+use tracing::warn;
 
 use crate::announcements::{Announced, News, Ours, Theirs};
 use crate::date;
 use crate::expression::Expression;
 use crate::item::{IP_ADDRESS, Item, LAST_CHECK_IN, SERVICE, attribute, shaped_like_a_host, text};
+use crate::silence::Silence;
 use crate::table::{Refusal, Table};
 
 /// No service can have this name.
@@ -33,6 +37,9 @@ pub struct Listener {
     lease: Arc<LeaseClock>,
     node: Arc<str>,
     theirs: Theirs,
+    silence: Silence,
+    /// When removals are tried again, where one has failed.
+    removes_from: LeaseInstant,
 }
 
 pub(crate) fn pair(table: &Arc<Table>, lease: &Arc<LeaseClock>) -> (Announcer, Listener) {
@@ -48,6 +55,8 @@ pub(crate) fn pair(table: &Arc<Table>, lease: &Arc<LeaseClock>) -> (Announcer, L
         lease: Arc::clone(lease),
         node,
         theirs: Theirs::default(),
+        silence: Silence::default(),
+        removes_from: LeaseInstant::DISTANT_PAST,
     };
     (announcer, listener)
 }
@@ -76,21 +85,52 @@ impl Announcer {
 }
 
 impl Listener {
-    /// For how long a node's row stays after it was last written.
+    /// For how long a node's row stays after it was last written, by what it says.
     const ROWS_STAY_FOR: TimeDelta = TimeDelta::days(1);
+    /// For how long this node must have read it unchanged by then: its own wall clock may be far ahead of the others'.
+    const ROWS_ARE_WATCHED_FOR: Duration = Duration::from_hours(1);
+    /// The pause after a removal that has failed.
+    const REMOVAL_PAUSE: Duration = Duration::from_mins(1);
 
     /// Reads what the other nodes have changed since the last call, with one request; the first call names what they
-    /// have changed lately. Rows that were written long ago are removed.
+    /// have changed lately. A row that was written long ago is removed, one a call.
     pub async fn news(&mut self) -> Result<News, StoreError> {
         let items = self.table.query(None, SERVICE, CHANGES, true).await?;
         let others = items.iter().filter_map(row_of);
         let others = others.filter(|(node, _)| **node != *self.node);
         let news = self.theirs.read(others.collect());
-        let too_old = self.lease.now().wall - Self::ROWS_STAY_FOR;
-        for item in items.iter().filter(|item| is_older(item, too_old)) {
-            self.remove(item).await?;
-        }
+        self.remove_an_old_row(&items).await;
         Ok(news)
+    }
+
+    /// Removes one of the rows that nobody writes any more; what was read of the others counts also where that fails.
+    async fn remove_an_old_row(&mut self, items: &[Item]) {
+        let now = self.lease.now();
+        let rows = items.iter().filter_map(|item| {
+            let written = attribute(item, LAST_CHECK_IN).ok()?;
+            Some((attribute(item, IP_ADDRESS).ok()?, written))
+        });
+        self.silence.read(rows, now.lease);
+        let too_old = now.wall - Self::ROWS_STAY_FOR;
+        let is_silent = |item: &&Item| {
+            let node = attribute(item, IP_ADDRESS).unwrap_or_default();
+            self.silence.of(node, now.lease) >= Self::ROWS_ARE_WATCHED_FOR
+        };
+        let mut old = items.iter().filter(|item| is_older(item, too_old));
+        let Some(item) = old
+            .find(is_silent)
+            .filter(|_| now.lease >= self.removes_from)
+        else {
+            return;
+        };
+        if let Err(error) = self.remove(item).await {
+            self.removes_from = self.lease.instant() + Self::REMOVAL_PAUSE;
+            let error = &error as &dyn Error;
+            warn!(
+                error,
+                "the row of a node that is long gone can't be removed"
+            );
+        }
     }
 
     /// Removes a row, unless it was written meanwhile.

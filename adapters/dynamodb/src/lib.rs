@@ -20,6 +20,7 @@ mod reading;
 mod recent;
 mod removal;
 mod schema;
+mod silence;
 mod table;
 mod weights;
 mod writing;
