@@ -162,10 +162,23 @@ impl LeaseClock {
         outages.all().copied().collect()
     }
 
-    /// Notes that something was recorded at that time: what is remembered of an outage that it lies in begins only then.
-    /// To be told of all that is read together before the age of any is asked for.
-    pub fn disprove(&self, recorded_at: DateTime<Utc>) {
-        self.state().outages.disproved_by(recorded_at);
+    /// Notes that something was recorded at each of these times: what is remembered of an outage that the newest lies in
+    /// begins only then. A time after the start says nothing of what was before it, and may be from a clock that is
+    /// ahead. To be told of all that is read together before the age of any is asked for.
+    pub fn disprove(&self, recorded_at: impl IntoIterator<Item = DateTime<Utc>>) {
+        let mut state = self.state();
+        let started = state.started;
+        let before_start = recorded_at.into_iter().filter(|time| *time < started);
+        if let Some(newest) = before_start.max() {
+            state.outages.disproved_by(newest);
+        }
+    }
+
+    /// How long before this node's start nothing is known to have been recorded, beside the outages that other nodes
+    /// tell of.
+    pub fn silent_before_start(&self) -> Duration {
+        let silent = self.state().outages.before_start();
+        silent.to_std().unwrap_or_default()
     }
 
     /// The lease time at which a row that this node sees for the first time had age zero (rules 2 and 4). A check-in

@@ -92,6 +92,12 @@ impl Outages {
         }
     }
 
+    /// How long the one before the start took.
+    pub(crate) fn before_start(&self) -> TimeDelta {
+        let outage = self.before_start;
+        outage.map_or(TimeDelta::zero(), |outage| outage.ended - outage.began)
+    }
+
     /// For how long since a check-in nobody could check in.
     pub(crate) fn since(&self, check_in: DateTime<Utc>) -> TimeDelta {
         self.all().map(|outage| outage.after(check_in)).sum()

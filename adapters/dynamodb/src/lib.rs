@@ -21,6 +21,7 @@ mod recent;
 mod removal;
 mod schema;
 mod silence;
+mod survey;
 mod table;
 mod weights;
 mod writing;
@@ -54,6 +55,7 @@ pub struct DynamoDbHostRepository {
     create_table: bool,
     checked: OnceCell<()>,
     recalled: OnceCell<()>,
+    surveyed: OnceCell<()>,
     lease: Arc<LeaseClock>,
     known: KnownRows,
     recent: RecentWrites,
@@ -83,6 +85,7 @@ impl DynamoDbHostRepository {
             create_table: settings.create_table,
             checked: OnceCell::new(),
             recalled: OnceCell::new(),
+            surveyed: OnceCell::new(),
             known: KnownRows::new(Arc::clone(&lease)),
             lease,
             recent: RecentWrites::default(),
@@ -122,7 +125,7 @@ impl DynamoDbHostRepository {
         write: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let write = async {
-            self.recall().await?;
+            self.survey().await?;
             write.await
         };
         timeout(Self::LONGEST_WRITE, write)
@@ -150,7 +153,7 @@ impl HostRepository for DynamoDbHostRepository {
         service: &ServiceName,
         not_before: LeaseInstant,
     ) -> Result<Reading, StoreError> {
-        self.recall().await?;
+        self.survey().await?;
         self.list_service(service, not_before).await
     }
 
@@ -164,12 +167,12 @@ impl HostRepository for DynamoDbHostRepository {
         repo: &ServiceRepoName,
         _not_before: LeaseInstant,
     ) -> Result<Reading, StoreError> {
-        self.recall().await?;
+        self.survey().await?;
         self.list_repo(repo).await
     }
 
     async fn get(&self, key: &HostKey) -> Result<Option<Row>, StoreError> {
-        self.recall().await?;
+        self.survey().await?;
         self.get_row(key).await
     }
 
@@ -209,7 +212,7 @@ impl HostRepository for DynamoDbHostRepository {
 
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.check_table().await?;
-        self.recall().await?;
+        self.survey().await?;
         self.table.record(now, &self.lease.outages()).await
     }
 }

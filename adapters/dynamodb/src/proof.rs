@@ -79,7 +79,8 @@ fn key() -> Item {
     ])
 }
 
-fn time(row: &Item) -> Option<DateTime<Utc>> {
+/// When a row was last written.
+pub(crate) fn time(row: &Item) -> Option<DateTime<Utc>> {
     attribute(row, LAST_CHECK_IN).ok().and_then(date::parse)
 }
 

@@ -17,8 +17,8 @@ use crate::order::Began;
 use crate::recent::{LAG, Scope};
 
 /// A scan reads some 20 read units, and pauses, so that it leaves the table's throughput to others.
-const SCAN_PAGE: i32 = 500;
-const SCAN_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const SCAN_PAGE: i32 = 500;
+pub(crate) const SCAN_PAUSE: Duration = Duration::from_millis(200);
 
 /// What this node believes to be under a key.
 pub(crate) enum Seen {
@@ -97,7 +97,7 @@ impl DynamoDbHostRepository {
         let mut services = BTreeSet::new();
         let mut next = None;
         loop {
-            let (items, following) = self.table.services(next, SCAN_PAGE).await?;
+            let (items, following) = self.table.scan(SERVICE, next, SCAN_PAGE).await?;
             let names = items
                 .iter()
                 .filter_map(|item| attribute(item, SERVICE).ok());
@@ -130,9 +130,8 @@ impl DynamoDbHostRepository {
         let mut own = self.recent.missed_by(began, scope);
         let read = items.iter().filter_map(|item| self.readable(item));
         let read: Vec<StoredHost> = read.collect();
-        if let Some(newest) = read.iter().map(|stored| stored.host.last_check_in).max() {
-            self.lease.disprove(newest);
-        }
+        self.lease
+            .disprove(read.iter().map(|stored| stored.host.last_check_in));
         let mut rows = Vec::with_capacity(read.len());
         for stored in read {
             match own.get(&stored.host.key) {

@@ -92,9 +92,10 @@ impl Table {
         }
     }
 
-    /// The keys of some rows, from the one after `from` on, and where to go on.
-    pub(crate) async fn services(
+    /// One attribute of some rows, from the one after `from` on, and where to go on.
+    pub(crate) async fn scan(
         &self,
+        attribute: &str,
         from: Option<Item>,
         limit: i32,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
@@ -103,8 +104,8 @@ impl Table {
             .client
             .scan()
             .table_name(&self.name)
-            .projection_expression("#service")
-            .expression_attribute_names("#service", SERVICE)
+            .projection_expression("#attribute")
+            .expression_attribute_names("#attribute", attribute)
             .limit(limit)
             .set_exclusive_start_key(from)
             .customize()

@@ -5,8 +5,11 @@ mod common;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, TimeDelta, Utc};
 use common::{Node, World};
 use discovery_domain::{Clock as _, HostRepository, LeaseClock, Row};
+use discovery_testkit::proxy::Fault;
+use tokio::time::timeout;
 
 const OUTAGE: Duration = Duration::from_hours(3);
 
@@ -92,6 +95,81 @@ async fn rule_4_dead_rows_that_are_read_first_do_not_come_back_beside_living_one
     let age = |row: &Row| node.lease.instant().since(row.renewed);
     let ages: Vec<Duration> = rows.iter().map(age).collect();
     assert_eq!(ages, [Duration::from_hours(4 * 24), Duration::ZERO]);
+}
+
+/// Has the original store a host that last checked in at that time.
+async fn original_stores(world: &World, service: &str, address: &str, at: DateTime<Utc>) {
+    let written = at.format("%Y-%m-%dT%H:%M:%S%.6f+0000").to_string();
+    let changes = [
+        ("service", service),
+        ("ip_address", address),
+        ("last_check_in", &*written),
+    ];
+    world.put(&common::literal_with(&changes)).await;
+}
+
+/// A table that the original alone has used for a week; the hosts of "gone" died five days ago.
+async fn week_of_the_original() -> World {
+    let world = World::new().await;
+    prove(&world.node().await).await;
+    world.clock.advance(Duration::from_hours(7 * 24));
+    let ago = |time: Duration| world.clock.wall() - time;
+    let gone = ago(Duration::from_hours(5 * 24));
+    original_stores(&world, "gone", "10.0.0.1", gone).await;
+    let beat = ago(Duration::from_secs(20));
+    original_stores(&world, "web", "10.0.0.1", beat).await;
+    world
+}
+
+fn age(node: &Node, row: &Row) -> Duration {
+    node.lease.instant().since(row.renewed)
+}
+
+/// How old the host of "gone" may seem: as old as it is, less the time since the newest check-in.
+const GONE: std::ops::RangeInclusive<Duration> =
+    Duration::from_hours(5 * 24 - 1)..=Duration::from_hours(5 * 24);
+
+#[tokio::test]
+async fn rule_4_a_service_that_died_while_the_original_ran_alone_does_not_come_back_when_it_is_read_first()
+ {
+    let world = week_of_the_original().await;
+    for starts_in_the_meantime in [false, true] {
+        let node = Node::start(world.emulator.url(), &world.clock, true).await;
+        let rows = node.list("gone").await;
+        assert!(GONE.contains(&age(&node, &rows[0])), "{rows:?}");
+        let requests = node.requests();
+        assert!(requests.contains("Query 1"), "{requests}");
+        let scans = !starts_in_the_meantime;
+        assert_eq!(requests.contains("Scan 1"), scans, "{requests}");
+        assert_eq!(age(&node, &node.list("web").await[0]), Duration::ZERO);
+        // The next node hears of the time before from this one.
+        prove(&node).await;
+        world.clock.advance(Duration::from_secs(30));
+        original_stores(&world, "web", "10.0.0.1", world.clock.wall()).await;
+    }
+}
+
+#[tokio::test]
+async fn rule_4_a_check_in_of_the_far_future_hides_none_that_is_true() {
+    let world = week_of_the_original().await;
+    for service in ["gone", "web", "other"] {
+        let future = world.clock.wall() + TimeDelta::days(3650);
+        original_stores(&world, service, "10.0.0.2", future).await;
+    }
+    let node = Node::start(world.emulator.url(), &world.clock, true).await;
+    let rows = node.list("gone").await;
+    assert!(GONE.contains(&age(&node, &rows[0])), "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_table_that_can_not_be_looked_through_in_time_holds_no_list_up_for_long() {
+    let world = week_of_the_original().await;
+    for fault in [Fault::Hang, Fault::SERVER_ERROR] {
+        let node = Node::start(world.emulator.url(), &world.clock, true).await;
+        node.proxy.set_fault(fault.on("Scan"));
+        let list = timeout(Duration::from_secs(20), node.list("web"));
+        assert_eq!(list.await.expect("it is read").len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -212,6 +212,16 @@ fn rule_4_a_later_check_in_shortens_the_outage_it_disproves() {
 }
 
 #[test]
+fn rule_4_the_newest_check_in_before_the_start_counts_whatever_clocks_ahead_have_written() {
+    let (_, lease, now) = started();
+    let ago = |time: Duration| now - time;
+    lease.remember_proof(ago(3 * HOUR));
+    lease.disprove([ago(2 * HOUR), now + 9 * HOUR, ago(HOUR), now]);
+    assert_eq!(lease.silent_before_start(), HOUR);
+    assert_eq!(age(&lease, ago(2 * HOUR)), HOUR);
+}
+
+#[test]
 fn rule_4_what_is_proved_after_the_start_shortens_no_outage() {
     let (clock, lease, now) = started();
     lease.remember_proof(now - TimeDelta::hours(3));
