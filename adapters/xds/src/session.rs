@@ -7,6 +7,7 @@ mod sotw;
 mod whole;
 mod wildcard;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::cluster::EdsSource;
@@ -29,6 +30,8 @@ pub(crate) struct Session<S> {
     limits: NameLimits,
     node: Option<Arc<str>>,
     nonce: u64,
+    /// Clusters that were told in the place of others and whose endpoints are not subscribed to yet.
+    replaced: BTreeSet<Arc<str>>,
     /// One for each kind, in the order of [`Kind::ALL`].
     subscriptions: [S; Kind::ALL.len()],
 }
@@ -159,6 +162,7 @@ impl<S: Subscription> Session<S> {
             limits,
             node: None,
             nonce: 0,
+            replaced: BTreeSet::new(),
             subscriptions: Kind::ALL.map(S::new),
         }
     }
@@ -178,6 +182,9 @@ impl<S: Subscription> Session<S> {
         };
         let reaction = self.subscriptions[kind as usize].hear(request);
         self.check_limits()?;
+        if kind == Kind::Endpoints {
+            self.complete_clusters(&reaction.added);
+        }
         let watches = |names: Vec<Arc<str>>| match kind {
             Kind::Endpoints => names,
             Kind::Clusters | Kind::Listeners => Vec::new(),
@@ -214,8 +221,7 @@ impl<S: Subscription> Session<S> {
         })?;
         self.nonce = nonce;
         if kind == Kind::Clusters {
-            // Envoy takes in a changed cluster only once it is told its endpoints again.
-            self.subscriptions[Kind::Endpoints as usize].repeat(&told.replaced);
+            self.replace_clusters(&told.replaced);
         }
         Some(Response {
             kind,
@@ -234,6 +240,29 @@ impl<S: Subscription> Session<S> {
     /// Who is at the other end, once it has said so.
     pub(crate) fn node(&self) -> &str {
         self.node.as_deref().unwrap_or_default()
+    }
+
+    /// Has the endpoints of clusters told that took the place of others, for Envoy takes in a changed cluster only once
+    /// it is told its endpoints again. A client that has reconnected often subscribes to them only afterwards.
+    fn replace_clusters(&mut self, names: &[Arc<str>]) {
+        if names.is_empty() {
+            return;
+        }
+        let endpoints = &mut self.subscriptions[Kind::Endpoints as usize];
+        endpoints.repeat(names);
+        let wanted: BTreeSet<&Arc<str>> = endpoints.names().collect();
+        let later = names.iter().filter(|name| !wanted.contains(name));
+        let room = self.limits.names.saturating_sub(self.replaced.len());
+        self.replaced.extend(later.take(room).cloned());
+    }
+
+    /// Has endpoints told that a changed cluster waits for, whichever version of them the client says it has.
+    fn complete_clusters(&mut self, subscribed: &[Arc<str>]) {
+        let replaced = subscribed
+            .iter()
+            .filter_map(|name| self.replaced.take(name));
+        let replaced: Vec<Arc<str>> = replaced.collect();
+        self.subscriptions[Kind::Endpoints as usize].repeat(&replaced);
     }
 
     fn kind_of(&self, type_url: &str) -> Result<Option<Kind>, Refusal> {

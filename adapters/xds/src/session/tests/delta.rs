@@ -191,6 +191,29 @@ fn who_returns_is_told_which_clusters_are_gone_and_the_endpoints_of_changed_ones
 }
 
 #[test]
+fn who_returns_and_takes_in_changed_clusters_before_it_asks_for_endpoints_is_told_those_it_has() {
+    let mut envoy = Stream::<Delta>::ads();
+    envoy.says(&subscribes(ENDPOINTS, &["orders", "users"]));
+    envoy.read("orders", &[]);
+    envoy.read("users", &["10.0.0.1"]);
+    envoy.catalogued(&["orders", "users"]);
+    let orders = version(&envoy, Kind::Clusters, "orders");
+    let endpoints = ["orders", "users"].map(|name| (name, version(&envoy, Kind::Endpoints, name)));
+
+    let mut back = envoy.reconnected();
+    let has = [("orders", &*orders), ("users", "from before the restart")];
+    back.says(&returns(CLUSTERS, &[], &has));
+    let clusters = back.hears_of(Kind::Clusters, ["users"]);
+    let has = endpoints
+        .each_ref()
+        .map(|(name, version)| (*name, &**version));
+    back.says(&returns(ENDPOINTS, &["orders", "users"], &has));
+    back.says(&acks(CLUSTERS, &clusters));
+    back.hears_of(Kind::Endpoints, ["users"]);
+    back.hears_nothing();
+}
+
+#[test]
 fn a_cluster_can_be_named_beside_all_of_them() {
     let mut envoy = Stream::<Delta>::ads();
     envoy.catalogued(&["orders"]);

@@ -215,6 +215,28 @@ fn who_returns_with_something_else_is_told_everything_and_endpoints_after_their_
 }
 
 #[test]
+fn who_returns_and_takes_in_changed_clusters_before_it_asks_for_endpoints_is_told_those_it_has() {
+    let mut envoy = Stream::<Sotw>::ads();
+    envoy.catalogued(&["orders", "users"]);
+    envoy.says(&asks(ENDPOINTS, &["orders", "users"]));
+    envoy.read("orders", &[]);
+    envoy.read("users", &["10.0.0.1"]);
+    let (_, endpoints) = envoy.hears_of(Kind::Endpoints, ["orders", "users"]);
+
+    let mut back = envoy.reconnected();
+    let older = Version::of(b"from before the restart").to_string();
+    back.says(&returns(CLUSTERS, &[], &older));
+    let clusters = back.hears_of(Kind::Clusters, ["orders", "users"]);
+    back.says(&returns(ENDPOINTS, &["orders", "users"], &endpoints));
+    back.says(&acks(CLUSTERS, &[], &clusters));
+    let again = back.hears_of(Kind::Endpoints, ["orders", "users"]);
+    back.says(&acks(ENDPOINTS, &["users"], &again));
+    back.says(&acks(ENDPOINTS, &["orders", "users"], &again));
+    back.hears_of(Kind::Endpoints, ["orders"]);
+    back.hears_nothing();
+}
+
+#[test]
 fn clusters_are_told_whole_and_not_before_the_whole_catalogue_is_known() {
     let mut envoy = Stream::<Sotw>::ads();
     envoy.says(&asks(CLUSTERS, &[]));

@@ -96,6 +96,22 @@ fn what_a_client_says_it_has_counts_as_names_until_it_is_told_something() {
 }
 
 #[test]
+fn no_more_changed_clusters_are_kept_than_a_stream_may_name() {
+    let resources = Arc::new(Resources::new(ClusterTemplate::default()));
+    resources.publish_catalogue(&["a", "b", "c", "d"].map(service));
+    let limits = NameLimits::of(3);
+    let mut session = Session::<Sotw>::new(None, limits);
+    let returns = DiscoveryRequest {
+        version_info: "of another control plane".into(),
+        type_url: CLUSTERS.into(),
+        ..DiscoveryRequest::default()
+    };
+    session.hear(&returns).unwrap();
+    assert_eq!(session.tell(&resources).unwrap().resources.len(), 4);
+    assert_eq!(session.replaced.len(), 3);
+}
+
+#[test]
 fn a_node_is_known_by_its_first_request_and_never_by_more_than_a_line() {
     let mut session = session(None);
     let from = |id: &str| DeltaDiscoveryRequest {
