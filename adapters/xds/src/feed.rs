@@ -59,6 +59,11 @@ impl Feed {
         &self.resources
     }
 
+    /// The present moment.
+    pub(crate) fn now(&self) -> LeaseInstant {
+        self.registry.lease().instant()
+    }
+
     /// Takes in that a service has changed.
     pub(crate) fn changed(&self, service: &ServiceName, origin: Origin) {
         let interest = self.resources.interest(service);
@@ -120,7 +125,7 @@ impl Feed {
                 interest.take_elsewhere()
             }
         };
-        anew.then(|| self.registry.lease().instant())
+        anew.then(|| self.now())
     }
 
     /// Reads a service and publishes it; returns how long that will do. What can't be read stays as it was told.
@@ -162,8 +167,7 @@ impl Feed {
             self.metrics.stale_answers.inc();
             return Self::RETRY;
         }
-        let now = self.registry.lease().instant();
-        let left = answer.listing.holds_until().since(now);
+        let left = answer.listing.holds_until().since(self.now());
         left.saturating_add(Self::SETTLING).min(self.reread)
     }
 }

@@ -169,7 +169,8 @@ impl Polls {
     }
 
     fn note(&self, kind: Kind, asked: &Asked, version: Version) {
-        let rejections = self.answered.note(kind, asked, version);
+        let now = self.feed.now();
+        let rejections = self.answered.note(kind, asked, version, now);
         if rejections > 0 {
             self.metrics.rejections.get_or_create(&kind.into()).inc();
         }

@@ -1,4 +1,4 @@
-//! Who polls, by the one member of its node that is used.
+//! Who polls, by the two members of its node that are used.
 
 use std::fmt;
 
@@ -8,25 +8,36 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::request::shortened;
 
-/// The id of a node, no longer than it goes into a log. Its object may have any other members, and has hundreds.
+/// A node as far as it matters here. Its object may have any other members, and has hundreds.
 #[derive(Debug)]
-pub(super) struct NodeName(String);
+pub(super) struct Node {
+    /// No longer than it goes into a log.
+    id: String,
+    is_envoy: bool,
+}
 
 /// What is read of the object. Serde would take an array for it, too, if it were asked for by itself.
 #[derive(Deserialize)]
 struct Members {
     #[serde(default)]
     id: Option<String>,
+    #[serde(default, alias = "userAgentName")]
+    user_agent_name: Option<String>,
 }
 
-impl NodeName {
+impl Node {
     /// The id, empty where there is none.
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether it says that it is an Envoy.
+    pub(super) fn is_envoy(&self) -> bool {
+        self.is_envoy
     }
 }
 
-impl<'de> Deserialize<'de> for NodeName {
+impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Object)
     }
@@ -35,14 +46,17 @@ impl<'de> Deserialize<'de> for NodeName {
 struct Object;
 
 impl<'de> Visitor<'de> for Object {
-    type Value = NodeName;
+    type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<NodeName, A::Error> {
-        let Members { id } = Members::deserialize(MapAccessDeserializer::new(members))?;
-        Ok(NodeName(shortened(&id.unwrap_or_default())))
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Node, A::Error> {
+        let members = Members::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(Node {
+            id: shortened(&members.id.unwrap_or_default()),
+            is_envoy: members.user_agent_name.as_deref() == Some("envoy"),
+        })
     }
 }

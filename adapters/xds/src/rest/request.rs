@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::error::Failure;
 use super::names::Names;
-use super::node::NodeName;
+use super::node::Node;
 use crate::kind::Kind;
 use crate::version::Version;
 
@@ -40,7 +40,7 @@ pub(super) struct Asked {
     #[serde(default, alias = "versionInfo")]
     version_info: Option<String>,
     #[serde(default)]
-    node: Option<NodeName>,
+    node: Option<Node>,
     #[serde(default, alias = "resourceNames")]
     resource_names: Option<Names>,
     #[serde(default, alias = "typeUrl")]
@@ -156,7 +156,12 @@ impl Asked {
 
     /// Who asks, as far as logs show it.
     pub(super) fn node(&self) -> &str {
-        self.node.as_ref().map_or("", NodeName::as_str)
+        self.node.as_ref().map_or("", Node::id)
+    }
+
+    /// Whether an Envoy asks, as far as it says so.
+    pub(super) fn is_of_envoy(&self) -> bool {
+        self.node.as_ref().is_some_and(Node::is_envoy)
     }
 }
 
