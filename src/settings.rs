@@ -83,7 +83,8 @@ settings! {
     xds_refresh_delay: f64 = "5", "seconds", 0.1 to 3600.0;
     /// The connect timeout, in seconds, of clusters.
     xds_connect_timeout: f64 = "5", "seconds", 0.001 to 3600.0;
-    /// The load balancing policy of clusters.
+    /// The load balancing policy of clusters. gRPC programs know only `ROUND_ROBIN` and `RING_HASH`: in place of the others,
+    /// clusters asked for by name, as they do, have `ROUND_ROBIN`.
     xds_lb_policy: LbPolicy = "ROUND_ROBIN", "ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV";
     /// The metadata keys that routes can select subsets of hosts by: sets separated by `;`, keys within a set by `,`, or
     /// `none`.

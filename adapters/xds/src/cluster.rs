@@ -20,7 +20,7 @@ pub struct ClusterTemplate {
     pub refresh_delay: Duration,
     /// How long Envoy tries to connect to a host.
     pub connect_timeout: Duration,
-    /// How Envoy picks one host of several.
+    /// How Envoy picks one host of several; in turn where a cluster is asked for by name and gRPC programs don't know it.
     pub lb_policy: LbPolicy,
     /// The sets of metadata keys by which a route can pick a subset of the hosts; each set costs Envoy memory.
     pub subset_keys: Vec<Vec<String>>,
@@ -85,6 +85,18 @@ impl ClusterTemplate {
         service.as_str() != "*"
     }
 
+    /// The template of clusters that are asked for by name, as gRPC programs do: of the policies they know only two, and
+    /// a cluster with another is one that they can't use.
+    pub(crate) fn by_name(self: &Arc<Self>) -> Arc<Self> {
+        match self.lb_policy {
+            LbPolicy::RoundRobin | LbPolicy::RingHash => Arc::clone(self),
+            LbPolicy::LeastRequest | LbPolicy::Random | LbPolicy::Maglev => Arc::new(Self {
+                lb_policy: LbPolicy::RoundRobin,
+                ..Self::clone(self)
+            }),
+        }
+    }
+
     /// The cluster of a service.
     pub(crate) fn cluster(self: &Arc<Self>, service: &ServiceName, source: EdsSource) -> Resource {
         let name: Arc<str> = service.as_str().into();
@@ -103,7 +115,8 @@ impl EdsSource {
 }
 
 impl LbPolicy {
-    const ALL: [Self; 5] = [
+    /// All policies.
+    pub(crate) const ALL: [Self; 5] = [
         Self::RoundRobin,
         Self::LeastRequest,
         Self::Random,

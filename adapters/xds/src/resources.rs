@@ -20,6 +20,8 @@ pub(crate) use mailbox::{Interest, Mailbox, News};
 /// The resources that are being told. Does no I/O: endpoints are read for it by whoever gets an [`Interest`].
 pub(crate) struct Resources {
     template: Arc<ClusterTemplate>,
+    /// The template of clusters that are asked for by name; the same one where these need no other.
+    by_name: Arc<ClusterTemplate>,
     state: Mutex<State>,
 }
 
@@ -61,8 +63,10 @@ pub(crate) enum Lookup {
 impl Resources {
     /// Nothing yet; clusters will be made from the template.
     pub(crate) fn new(template: ClusterTemplate) -> Self {
+        let template = Arc::new(template);
         Self {
-            template: Arc::new(template),
+            by_name: template.by_name(),
+            template,
             state: Mutex::default(),
         }
     }
@@ -222,10 +226,15 @@ impl Resources {
         if kind == Kind::Listeners {
             return Lookup::Found(Arc::new(Listener::of(&service)));
         }
-        let listed = self
-            .list(kind, source)
-            .and_then(|list| list.get(name).cloned());
-        Lookup::Found(listed.unwrap_or_else(|| Arc::new(self.template.cluster(&service, source))))
+        let listed = self.listed_by_name(source, name);
+        Lookup::Found(listed.unwrap_or_else(|| Arc::new(self.by_name.cluster(&service, source))))
+    }
+
+    /// A cluster on the list, where it is the same for those who ask for it by name.
+    fn listed_by_name(&self, source: EdsSource, name: &str) -> Option<Arc<Resource>> {
+        let is_same = Arc::ptr_eq(&self.by_name, &self.template);
+        let list = self.list(Kind::Clusters, source).filter(|_| is_same)?;
+        list.get(name).cloned()
     }
 
     /// All resources of a kind, for those who ask without names; None until they are known. There are no listeners

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use discovery_testkit::hosts::tags_with;
 
 use super::*;
+use crate::cluster::LbPolicy;
 use crate::request::{DeltaDiscoveryRequest, DiscoveryRequest};
 use crate::snapshots::Snapshots;
 use crate::testing::listing_at;
@@ -122,6 +123,33 @@ fn a_node_is_known_by_its_first_request_and_never_by_more_than_a_line() {
     assert_eq!(session.node(), "é".repeat(128));
     session.hear(&from("other")).unwrap();
     assert_eq!(session.node(), "é".repeat(128));
+}
+
+#[test]
+fn a_cluster_asked_for_by_name_has_a_policy_that_grpc_programs_know() {
+    let told = |lb_policy, wanted: &[&str]| {
+        let template = ClusterTemplate {
+            lb_policy,
+            ..ClusterTemplate::default()
+        };
+        let mut stream = Stream::<Sotw>::to(None, &Arc::new(Resources::new(template)));
+        stream.catalogued(&["users"]);
+        stream.says(&DiscoveryRequest {
+            type_url: CLUSTERS.into(),
+            resource_names: names(wanted),
+            ..DiscoveryRequest::default()
+        });
+        let cluster = stream.response().unwrap().resources[0].json();
+        let cluster: serde_json::Value = serde_json::from_slice(&cluster).unwrap();
+        cluster["lb_policy"].as_str().unwrap().to_owned()
+    };
+    for policy in LbPolicy::ALL {
+        let all = told(policy, &[]);
+        assert_eq!(all, policy.as_str());
+        let named = told(policy, &["users"]);
+        let known = matches!(policy, LbPolicy::RoundRobin | LbPolicy::RingHash);
+        assert_eq!(named, if known { &*all } else { "ROUND_ROBIN" });
+    }
 }
 
 #[test]
