@@ -95,6 +95,8 @@ settings! {
     xds_max_streams: usize = "10000", "an integer", 1 to 1_000_000;
     /// The most names that one gRPC stream may subscribe to.
     xds_max_names: usize = "10000", "an integer", 1 to 1_000_000;
+    /// The most services whose hosts all gRPC streams together may subscribe to; a stream that names one more is ended.
+    xds_max_watched_services: usize = "100000", "an integer", 1 to 100_000_000;
     /// Seconds after which a service without hosts leaves the catalogue, and its cluster is removed from the Envoys.
     service_retention: u64 = "86400", "whole seconds";
     /// The most concurrent connections; further ones are answered 503. Never more than the open-file limit allows.
@@ -191,6 +193,7 @@ impl Settings {
             streams: StreamLimits {
                 streams: self.xds_max_streams,
                 names: self.xds_max_names,
+                watched_services: self.xds_max_watched_services,
                 ..defaults.streams
             },
             ..defaults

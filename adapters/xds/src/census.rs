@@ -245,7 +245,7 @@ mod tests {
 
     fn census(registry: Arc<Registry>) -> Census {
         let metrics = XdsMetrics::default();
-        let resources = Arc::new(Resources::new(ClusterTemplate::default()));
+        let resources = Arc::new(Resources::new(ClusterTemplate::default(), usize::MAX));
         let feed = Feed::new(
             Arc::clone(&registry),
             Arc::clone(&resources),

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use crate::metrics::XdsMetrics;
 use crate::resource::Resource;
-use crate::resources::{Interest, Mailbox, Resources};
+use crate::resources::{Full, Interest, Mailbox, Resources};
 use crate::snapshots::Snapshots;
 use crate::xds::Origin;
 
@@ -79,11 +79,16 @@ impl Feed {
         }
     }
 
-    /// Has a stream told of services, from now on.
-    pub(crate) fn watch(self: &Arc<Self>, mailbox: &Arc<Mailbox>, names: &[Arc<str>]) {
-        for interest in self.resources.watch(mailbox, names) {
+    /// Has a stream told of services, from now on, unless that made too many.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        mailbox: &Arc<Mailbox>,
+        names: &[Arc<str>],
+    ) -> Result<(), Full> {
+        for interest in self.resources.watch(mailbox, names)? {
             tokio::spawn(Arc::clone(self).keep(interest));
         }
+        Ok(())
     }
 
     /// The endpoints of a service as they are now, for whoever polls, and whether they are merely what was last read.

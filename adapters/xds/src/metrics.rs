@@ -13,6 +13,7 @@ use crate::kind::Kind;
 pub struct XdsMetrics {
     pub(crate) streams: Gauge,
     pub(crate) refused_streams: Counter,
+    pub(crate) refused_subscriptions: Counter,
     pub(crate) polls: Family<PollLabels, Counter>,
     pub(crate) pushes: Family<KindLabel, Counter>,
     pub(crate) acks: Family<KindLabel, Counter>,
@@ -59,6 +60,11 @@ impl XdsMetrics {
             "discovery_xds_refused_streams",
             "Streams refused because there were too many",
             &all.refused_streams,
+        );
+        counter(
+            "discovery_xds_refused_subscriptions",
+            "Streams ended because all together would subscribe to too many services",
+            &all.refused_subscriptions,
         );
         counter(
             "discovery_xds_stale_answers",

@@ -22,6 +22,8 @@ pub(crate) struct Resources {
     template: Arc<ClusterTemplate>,
     /// The template of clusters that are asked for by name; the same one where these need no other.
     by_name: Arc<ClusterTemplate>,
+    /// The most services that are watched at a time, over all streams.
+    most_watched: usize,
     state: Mutex<State>,
 }
 
@@ -49,6 +51,10 @@ struct Watched {
 /// The clusters of all services, for each way on which they are read.
 struct Clusters([Arc<List>; EdsSource::ALL.len()]);
 
+/// That no more services are watched than this many, which are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full(pub(crate) usize);
+
 /// What is known of a resource.
 #[derive(Debug)]
 pub(crate) enum Lookup {
@@ -61,12 +67,13 @@ pub(crate) enum Lookup {
 }
 
 impl Resources {
-    /// Nothing yet; clusters will be made from the template.
-    pub(crate) fn new(template: ClusterTemplate) -> Self {
+    /// Nothing yet; clusters will be made from the template, and endpoints of so many services be told.
+    pub(crate) fn new(template: ClusterTemplate, most_watched: usize) -> Self {
         let template = Arc::new(template);
         Self {
             by_name: template.by_name(),
             template,
+            most_watched,
             state: Mutex::default(),
         }
     }
@@ -93,13 +100,19 @@ impl Resources {
         self.state().mailboxes.remove(&mailbox.id());
     }
 
-    /// Sends a stream the news of these services, and returns those that have to be read from now on.
-    pub(crate) fn watch<'a>(
+    /// Sends a stream the news of these services, each named once, and returns those that have to be read from now on.
+    /// Watches none of them if that made too many.
+    pub(crate) fn watch(
         &self,
         mailbox: &Arc<Mailbox>,
-        names: impl IntoIterator<Item = &'a Arc<str>>,
-    ) -> Vec<Arc<Interest>> {
+        names: &[Arc<str>],
+    ) -> Result<Vec<Arc<Interest>>, Full> {
         let mut state = self.state();
+        let is_new = |name: &&Arc<str>| !state.services.contains_key(&***name);
+        let new = names.iter().filter(is_new).count();
+        if new > 0 && state.services.len() + new > self.most_watched {
+            return Err(Full(self.most_watched));
+        }
         let mut unread = Vec::new();
         for name in names {
             let watched = state.services.entry(Arc::clone(name)).or_insert_with(|| {
@@ -109,7 +122,7 @@ impl Resources {
             });
             watched.mailboxes.insert(mailbox.id(), Arc::clone(mailbox));
         }
-        unread
+        Ok(unread)
     }
 
     /// Stops the news of these services; one that nobody watches any more is forgotten.

@@ -32,6 +32,8 @@ pub struct StreamLimits {
     pub message_bytes: usize,
     /// The most names that one stream may subscribe to.
     pub names: usize,
+    /// The most services whose endpoints all streams together may subscribe to.
+    pub watched_services: usize,
 }
 
 /// The services over gRPC, each under a path of its own.
@@ -69,6 +71,7 @@ impl Default for StreamLimits {
             streams: 10_000,
             message_bytes: 2 * 1024 * 1024,
             names: 10_000,
+            watched_services: 100_000,
         }
     }
 }

@@ -100,6 +100,8 @@ pub(crate) struct Reaction {
     /// Names that are wanted from now on, and that are not any more.
     pub(crate) added: Vec<Arc<str>>,
     pub(crate) removed: Vec<Arc<str>>,
+    /// Whether more names may be kept for the client than before.
+    pub(crate) grows: bool,
 }
 
 /// What came of a request.
@@ -181,7 +183,9 @@ impl<S: Subscription> Session<S> {
             });
         };
         let reaction = self.subscriptions[kind as usize].hear(request);
-        self.check_limits()?;
+        if reaction.grows {
+            self.check_limits()?;
+        }
         if kind == Kind::Endpoints {
             self.complete_clusters(&reaction.added);
         }

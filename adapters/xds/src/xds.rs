@@ -63,7 +63,10 @@ impl Default for XdsSettings {
 impl Xds {
     /// Tells what a registry knows. Clusters are told once [`Self::run`] has found out which there are.
     pub fn new(registry: Arc<Registry>, settings: XdsSettings, metrics: &XdsMetrics) -> Self {
-        let resources = Arc::new(Resources::new(settings.clusters));
+        let resources = Arc::new(Resources::new(
+            settings.clusters,
+            settings.streams.watched_services,
+        ));
         let feed = Arc::new(Feed::new(
             Arc::clone(&registry),
             Arc::clone(&resources),

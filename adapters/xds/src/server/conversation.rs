@@ -16,7 +16,7 @@ use super::encode::{self, Pieces};
 use super::messages::Messages;
 use super::status::{Code, Status};
 use crate::kind::Kind;
-use crate::resources::Mailbox;
+use crate::resources::{Full, Mailbox};
 use crate::session::{Delta, Heard, Refusal, Response, Session, Sotw, Subscription, Verdict};
 
 /// A way to lead a session over gRPC.
@@ -129,9 +129,12 @@ impl<S: Protocol> Conversation<S> {
             .feed
             .resources()
             .unwatch(&self.mailbox, &heard.unwatch);
-        self.shared.feed.watch(&self.mailbox, &heard.watch);
         self.note_verdict(&heard);
-        Ok(())
+        let watching = self.shared.feed.watch(&self.mailbox, &heard.watch);
+        watching.map_err(|full| {
+            self.shared.metrics.refused_subscriptions.inc();
+            full.into()
+        })
     }
 
     fn note_verdict(&self, heard: &Heard) {
@@ -201,6 +204,15 @@ impl<S: Protocol> Drop for Conversation<S> {
                 "discovery stream closed"
             );
         }
+    }
+}
+
+impl From<Full> for Status {
+    fn from(Full(most): Full) -> Self {
+        let wrong = format!(
+            "the streams of this node subscribe to {most} services already, which is all it takes"
+        );
+        Self::new(Code::ResourceExhausted, wrong)
     }
 }
 

@@ -47,6 +47,9 @@ impl Subscription for Delta {
             known = tales(&request.initial_resource_versions);
         }
         let subscribe = &request.resource_names_subscribe;
+        // A name that is not wanted any more may be kept to be told again with all.
+        let unsubscribes = !request.resource_names_unsubscribe.is_empty();
+        let grows = first || unsubscribes || !subscribe.is_empty();
         let (all, names): (Vec<_>, Vec<_>) = subscribe
             .iter()
             .partition(|name| self.all.is_some() && *name == Whole::ALL);
@@ -64,6 +67,7 @@ impl Subscription for Delta {
             verdict,
             added,
             removed,
+            grows,
         }
     }
 

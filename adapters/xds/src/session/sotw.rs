@@ -77,6 +77,7 @@ impl Subscription for Sotw {
             verdict,
             added,
             removed,
+            grows: changed,
         }
     }
 

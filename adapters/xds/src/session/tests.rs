@@ -37,7 +37,10 @@ type Said = (Kind, String, String, Vec<String>);
 impl<S: Subscription> Stream<S> {
     /// A stream for all kinds to resources of which nothing is known yet.
     fn ads() -> Self {
-        Self::to(None, &Arc::new(Resources::new(ClusterTemplate::default())))
+        Self::to(
+            None,
+            &Arc::new(Resources::new(ClusterTemplate::default(), usize::MAX)),
+        )
     }
 
     fn to(only: Option<Kind>, resources: &Arc<Resources>) -> Self {
@@ -56,7 +59,7 @@ impl<S: Subscription> Stream<S> {
     fn says(&mut self, request: &S::Request) -> Verdict {
         let heard = self.session.hear(request).unwrap();
         self.resources.unwatch(&self.mailbox, &heard.unwatch);
-        self.resources.watch(&self.mailbox, &heard.watch);
+        self.resources.watch(&self.mailbox, &heard.watch).unwrap();
         heard.verdict
     }
 

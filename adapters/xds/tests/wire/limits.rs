@@ -81,6 +81,35 @@ async fn a_client_that_names_too_much_is_turned_away() {
 }
 
 #[tokio::test]
+async fn all_streams_together_watch_so_many_services_and_no_more() {
+    let limits = StreamLimits {
+        watched_services: 3,
+        ..StreamLimits::default()
+    };
+    let mut node = Node::start_with(limited(limits)).await;
+    let mut first = delta(&node).await;
+    first.say(subscribes(ENDPOINTS, &["a", "b"]));
+    node.until_metric("discovery_xds_watched_services", 2).await;
+    let mut second = sotw(&node).await;
+    second.say(asks(ENDPOINTS, &["b", "c", "d"]));
+    let end = second.end().await;
+    assert_eq!(end.code(), Code::ResourceExhausted);
+    assert!(end.message().contains("3 services"), "{end:?}");
+    assert_eq!(node.metric("discovery_xds_refused_subscriptions_total"), 1);
+
+    let third = sotw(&node).await;
+    third.say(asks(ENDPOINTS, &["a", "b", "c"]));
+    node.until_metric("discovery_xds_watched_services", 3).await;
+    first.say(subscribes(ENDPOINTS, &["c"]));
+    while !first.hear_hosts().await.contains_key("c") {}
+    first.say(subscribes(ENDPOINTS, &["d"]));
+    assert_eq!(first.end().await.code(), Code::ResourceExhausted);
+    drop(third);
+    node.until_metric("discovery_xds_watched_services", 0).await;
+    assert!(node.is_well());
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_long_ends_the_stream_before_it_is_read() {
     let limits = StreamLimits {
         message_bytes: 100_000,

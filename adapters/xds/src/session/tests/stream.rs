@@ -98,7 +98,7 @@ fn what_a_client_says_it_has_counts_as_names_until_it_is_told_something() {
 
 #[test]
 fn no_more_changed_clusters_are_kept_than_a_stream_may_name() {
-    let resources = Arc::new(Resources::new(ClusterTemplate::default()));
+    let resources = Arc::new(Resources::new(ClusterTemplate::default(), usize::MAX));
     resources.publish_catalogue(&["a", "b", "c", "d"].map(service));
     let limits = NameLimits::of(3);
     let mut session = Session::<Sotw>::new(None, limits);
@@ -110,6 +110,21 @@ fn no_more_changed_clusters_are_kept_than_a_stream_may_name() {
     session.hear(&returns).unwrap();
     assert_eq!(session.tell(&resources).unwrap().resources.len(), 4);
     assert_eq!(session.replaced.len(), 3);
+}
+
+#[test]
+fn names_are_counted_only_when_there_may_be_more_of_them() {
+    let mut session = session(None);
+    session
+        .hear(&asks(ENDPOINTS, names(&["a", "b", "c"])))
+        .unwrap();
+    session.limits.names = 2;
+    let acks = DeltaDiscoveryRequest {
+        response_nonce: "1".into(),
+        ..asks(ENDPOINTS, vec![])
+    };
+    assert!(session.hear(&acks).is_ok());
+    assert!(session.hear(&asks(ENDPOINTS, names(&["d"]))).is_err());
 }
 
 #[test]
@@ -132,7 +147,7 @@ fn a_cluster_asked_for_by_name_has_a_policy_that_grpc_programs_know() {
             lb_policy,
             ..ClusterTemplate::default()
         };
-        let mut stream = Stream::<Sotw>::to(None, &Arc::new(Resources::new(template)));
+        let mut stream = Stream::<Sotw>::to(None, &Arc::new(Resources::new(template, usize::MAX)));
         stream.catalogued(&["users"]);
         stream.says(&DiscoveryRequest {
             type_url: CLUSTERS.into(),
