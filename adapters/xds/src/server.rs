@@ -14,6 +14,7 @@ use poem::http::{HeaderValue, Method, StatusCode};
 use poem::{Body, Endpoint, Request, Response, Result};
 use sync_wrapper::SyncStream;
 use tokio::sync::Semaphore;
+use tracing::info;
 
 use crate::feed::Feed;
 use crate::kind::Kind;
@@ -112,8 +113,9 @@ impl GrpcEndpoint {
         let place = place.map_err(|_| {
             shared.metrics.refused_streams.inc();
             let most = shared.limits.streams;
-            let wrong = format!("this node has {most} streams already, which is all it takes");
-            Status::new(Code::ResourceExhausted, wrong)
+            let reason = format!("this node has {most} streams already, which is all it takes");
+            info!(reason, "discovery stream is refused");
+            Status::new(Code::ResourceExhausted, reason)
         })?;
         let names = NameLimits::of(shared.limits.names);
         let session = Session::<S>::new(only, names);

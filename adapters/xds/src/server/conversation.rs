@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use hyper::body::Frame;
+use poem::http::HeaderMap;
 use prost::Message;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Level, debug, enabled, info, warn};
@@ -180,14 +181,13 @@ impl<S: Protocol> Conversation<S> {
         }
     }
 
-    fn ends(&self, status: &Status) -> poem::http::HeaderMap {
-        let (node, code) = (self.session.node(), status.code);
-        debug!(
-            node,
-            ?code,
-            reason = status.message,
-            "discovery stream is ended"
-        );
+    /// Notes how the stream ends. That a client has gone needs no reason.
+    fn ends(&self, status: &Status) -> HeaderMap {
+        let (node, code, reason) = (self.session.node(), status.code, &status.message);
+        match code {
+            Code::Ok | Code::Cancelled => debug!(node, ?code, reason, "discovery stream is ended"),
+            _ => info!(node, ?code, reason, "discovery stream is ended"),
+        }
         status.trailers()
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says where")]
 
 mod limits;
+mod log;
 mod node;
 mod polls;
 mod streams;
