@@ -20,6 +20,25 @@ impl Catalogue {
         self.services.insert(service.clone(), None).is_none()
     }
 
+    /// Takes in that a service has had no hosts for so long, as somebody remembers; whatever else is known of it counts
+    /// if it is later.
+    pub(crate) fn recalls(&mut self, service: &ServiceName, since: LeaseInstant) {
+        let known = self.services.entry(service.clone()).or_insert(Some(since));
+        *known = known.map(|known| known.max(since));
+    }
+
+    /// Takes in that a service has no hosts at a moment; tells whether it had some before.
+    pub(crate) fn misses(&mut self, service: &ServiceName, at: LeaseInstant) -> bool {
+        let known = self.services.get_mut(service);
+        known.is_some_and(|known| known.replace(at).is_none())
+    }
+
+    /// The services without hosts, and since when.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (&ServiceName, LeaseInstant)> {
+        let services = self.services.iter();
+        services.filter_map(|(service, missing)| Some((service, (*missing)?)))
+    }
+
     /// Takes all services that the store has at a moment. One that has been missing for `retention` leaves. Tells
     /// whether there are others than before.
     pub(crate) fn scanned(
@@ -124,6 +143,33 @@ mod tests {
         assert_eq!(names(&catalogue), ["orders", "users"]);
         assert!(catalogue.scanned(&users, start + DAY + DAY, DAY));
         assert_eq!(names(&catalogue), ["users"]);
+    }
+
+    #[test]
+    fn a_service_that_was_missing_before_the_start_is_there_for_the_rest_of_its_time() {
+        let (mut catalogue, start) = (Catalogue::default(), LeaseInstant::DISTANT_PAST + DAY);
+        catalogue.recalls(&service("users"), start - HOUR);
+        catalogue.recalls(&service("people"), start - DAY);
+        assert!(catalogue.services().is_none());
+        assert!(catalogue.scanned(&services(&["orders"]), start, DAY));
+        assert_eq!(names(&catalogue), ["orders", "users"]);
+        let missing: Vec<_> = catalogue.missing().collect();
+        assert_eq!(missing, [(&service("users"), start - HOUR)]);
+        assert!(catalogue.scanned(&services(&["orders"]), start + DAY - HOUR, DAY));
+        assert_eq!(names(&catalogue), ["orders"]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_service_neither_hides_it_nor_shortens_its_time() {
+        let (mut catalogue, start) = scanned(&["orders", "users"]);
+        assert!(catalogue.misses(&service("users"), start + HOUR));
+        assert!(!catalogue.misses(&service("nobody"), start + HOUR));
+        for name in ["orders", "users"] {
+            catalogue.recalls(&service(name), start);
+        }
+        assert!(catalogue.finds(&service("orders")));
+        let missing: Vec<_> = catalogue.missing().collect();
+        assert_eq!(missing, [(&service("users"), start + HOUR)]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Finds out which services there are: all of them now and then, new ones at once.
 
+mod departures;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use discovery_domain::{LeaseInstant, Registry, ServiceName};
+use discovery_domain::{LeaseInstant, Registry, ServiceName, StoreError};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -12,8 +14,11 @@ use tracing::{debug, warn};
 
 use crate::catalogue::Catalogue;
 use crate::feed::{Feed, GATHERING, READERS};
+use crate::gone::{GoneService, GoneServices};
 use crate::metrics::XdsMetrics;
 use crate::resources::Resources;
+use crate::xds::Origin;
+use departures::Departures;
 
 /// Keeps the catalogue and has clusters made of it.
 pub(crate) struct Census {
@@ -24,6 +29,8 @@ pub(crate) struct Census {
     /// Services that have changed and are not in the catalogue, or missing from the store as far as it knows.
     strangers: Mutex<BTreeSet<ServiceName>>,
     stranger_came: Notify,
+    /// None where nothing outlives the process.
+    departures: Option<Departures>,
     missed: Notify,
     pace: Pace,
     metrics: XdsMetrics,
@@ -59,17 +66,27 @@ impl Census {
             catalogue: Mutex::default(),
             strangers: Mutex::default(),
             stranger_came: Notify::new(),
+            departures: None,
             missed: Notify::new(),
             pace,
             metrics,
         }
     }
 
-    /// Takes in that a service has changed: it may be a new one.
-    pub(crate) fn changed(&self, service: &ServiceName) {
+    /// Has services without hosts remembered there.
+    pub(crate) fn remember_in(&mut self, store: Arc<dyn GoneServices>) {
+        self.departures = Some(Departures::new(store));
+    }
+
+    /// Takes in that a service has changed: it may be a new one, or its last host may have gone by way of this node.
+    pub(crate) fn changed(&self, service: &ServiceName, origin: Origin) {
         if !self.catalogue().finds(service) {
             self.strangers().insert(service.clone());
             self.stranger_came.notify_one();
+        } else if origin == Origin::Here
+            && let Some(departures) = &self.departures
+        {
+            departures.suspect(service);
         }
     }
 
@@ -80,7 +97,11 @@ impl Census {
 
     /// Keeps the catalogue for ever.
     pub(crate) async fn keep(&self) {
-        tokio::join!(self.keep_scanning(), self.keep_meeting());
+        tokio::join!(
+            self.keep_scanning(),
+            self.keep_meeting(),
+            self.keep_parting()
+        );
     }
 
     async fn keep_scanning(&self) {
@@ -99,10 +120,15 @@ impl Census {
         }
     }
 
-    /// Has the store name all services; tells whether it did.
+    /// Has the store name all services; tells whether it did. Those that are remembered are asked for first, so that none
+    /// of them is taken away because this node has just started.
     async fn scan(&self, failing: &mut bool) -> bool {
-        let services = match self.registry.watch_all().await {
-            Ok(services) => services,
+        let found = async {
+            let remembered = self.remembered().await?;
+            Ok::<_, StoreError>((remembered, self.registry.watch_all().await?))
+        };
+        let (remembered, services) = match found.await {
+            Ok(found) => found,
             Err(error) => {
                 if !std::mem::replace(failing, true) {
                     let error = &error as &dyn std::error::Error;
@@ -112,13 +138,22 @@ impl Census {
             }
         };
         *failing = false;
-        let now = self.registry.lease().instant();
+        self.take_in(&remembered, &services);
+        self.settle(&remembered).await;
+        true
+    }
+
+    fn take_in(&self, remembered: &[GoneService], found: &[ServiceName]) {
+        let now = self.registry.lease().now();
         let mut catalogue = self.catalogue();
-        if catalogue.scanned(&services, now, self.pace.retention) {
+        for (service, since) in remembered {
+            let age = (now.wall - *since).to_std().unwrap_or_default();
+            catalogue.recalls(service, now.lease - age);
+        }
+        if catalogue.scanned(found, now.lease, self.pace.retention) {
             self.publish(&catalogue);
         }
         self.feed.forget_all_but(|service| catalogue.has(service));
-        true
     }
 
     /// Adds new services as they come.
@@ -190,98 +225,4 @@ impl Census {
 }
 
 #[cfg(test)]
-mod tests {
-    use discovery_domain::{HostRepository, LeaseClock, Liveness};
-    use discovery_local::{
-        CacheMetrics, CacheSettings, Cached, InMemoryHostRepository, SystemClock,
-    };
-    use discovery_testkit::hosts::{HOST_TTL, check_in, registration, service};
-    use discovery_testkit::{Fault, Faulty};
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::cluster::ClusterTemplate;
-
-    /// A census of a store from which a node caches what it reads.
-    struct Node {
-        census: Census,
-        store: Arc<Faulty>,
-        lease: Arc<LeaseClock>,
-    }
-
-    impl Node {
-        fn new() -> Self {
-            let clock = Arc::new(SystemClock::new());
-            let lease = Arc::new(LeaseClock::new(clock.clone()));
-            let store = Faulty::new(Arc::new(InMemoryHostRepository::new()));
-            let caching = CacheSettings {
-                ttl: Duration::from_hours(1),
-                max_rows: 100,
-            };
-            let metrics = CacheMetrics::default();
-            let cached = Cached::new(store.clone(), caching, lease.clone(), clock, metrics);
-            let liveness = Liveness {
-                host_ttl: HOST_TTL,
-                guard_minimum_live: 0.0,
-            };
-            let registry = Registry::new(Arc::new(cached), lease.clone(), liveness);
-            let census = census(Arc::new(registry));
-            Self {
-                census,
-                store,
-                lease,
-            }
-        }
-
-        /// Has another node register the first host of a service that this one has read to have none.
-        async fn register_elsewhere(&self) {
-            let users = service("users");
-            let none = self.census.registry.hosts_of(&users).await.unwrap();
-            assert!(none.listing.listed.is_empty());
-            let check_in = check_in(registration("users", "10.0.0.1"), self.lease.now());
-            self.store.check_in(check_in).await.unwrap();
-        }
-    }
-
-    fn census(registry: Arc<Registry>) -> Census {
-        let metrics = XdsMetrics::default();
-        let resources = Arc::new(Resources::new(ClusterTemplate::default(), usize::MAX));
-        let feed = Feed::new(
-            Arc::clone(&registry),
-            Arc::clone(&resources),
-            Duration::from_hours(1),
-            metrics.clone(),
-        );
-        let pace = Pace {
-            scan: Duration::from_hours(1),
-            retention: Duration::from_hours(1),
-        };
-        Census::new(registry, resources, Arc::new(feed), pace, metrics)
-    }
-
-    #[tokio::test]
-    async fn a_service_that_another_node_announces_is_met_whatever_was_read_of_it_before() {
-        let node = Node::new();
-        node.register_elsewhere().await;
-        node.census.changed(&service("users"));
-        assert!(node.census.meet_strangers().await);
-        assert!(node.census.catalogue().finds(&service("users")));
-    }
-
-    #[tokio::test]
-    async fn a_service_that_is_announced_while_the_store_is_down_is_met_once_it_is_back() {
-        let node = Node::new();
-        node.register_elsewhere().await;
-        node.store.set(Fault::Refuse);
-        node.census.changed(&service("users"));
-        assert!(!node.census.meet_strangers().await);
-        node.store.set(Fault::None);
-        let met = async {
-            while !node.census.meet_strangers().await {
-                sleep(Duration::from_millis(2)).await;
-            }
-        };
-        timeout(Duration::from_secs(20), met).await.unwrap();
-        assert!(node.census.catalogue().finds(&service("users")));
-    }
-}
+mod tests;

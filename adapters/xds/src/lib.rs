@@ -10,6 +10,7 @@ mod catalogue;
 mod census;
 mod cluster;
 mod feed;
+mod gone;
 mod kind;
 mod listener;
 mod metrics;
@@ -27,6 +28,7 @@ mod version;
 mod xds;
 
 pub use cluster::{ClusterTemplate, LbPolicy};
+pub use gone::{GoneService, GoneServices};
 pub use metrics::XdsMetrics;
 pub use rest::{EXAMPLES, XdsApi};
 pub use server::{GRPC_SERVICES, GrpcEndpoint, StreamLimits};

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::census::{Census, Pace};
 use crate::cluster::ClusterTemplate;
 use crate::feed::Feed;
+use crate::gone::GoneServices;
 use crate::metrics::XdsMetrics;
 use crate::resources::Resources;
 use crate::rest::XdsApi;
@@ -94,6 +95,13 @@ impl Xds {
         }
     }
 
+    /// The same, with services without hosts remembered there, so that a restart does not take their clusters away.
+    #[must_use]
+    pub fn remembering(mut self, store: Arc<dyn GoneServices>) -> Self {
+        self.census.remember_in(store);
+        self
+    }
+
     /// The services over gRPC.
     pub fn grpc(&self) -> GrpcEndpoint {
         self.grpc.clone()
@@ -122,7 +130,7 @@ impl Xds {
 
     /// Takes in that a service has changed.
     pub fn changed(&self, service: &ServiceName, origin: Origin) {
-        self.census.changed(service);
+        self.census.changed(service, origin);
         self.feed.changed(service, origin);
     }
 

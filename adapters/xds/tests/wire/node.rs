@@ -1,14 +1,22 @@
 //! A node that serves discovery on a port of its own, and what a test does to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use discovery_domain::{HostRepository, LeaseClock, Liveness, Registration, Registry, ServiceName};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use discovery_domain::{
+    HostRepository, LeaseClock, Liveness, Registration, Registry, ServiceName, StoreError,
+};
 use discovery_local::{InMemoryHostRepository, Notifying, SystemClock};
 use discovery_testkit::hosts::{HOST_TTL, check_in, key, registration};
 use discovery_testkit::{Fault, Faulty};
-use discovery_xds::{GRPC_SERVICES, Origin, Xds, XdsMetrics, XdsSettings};
+use discovery_xds::{
+    GRPC_SERVICES, GoneService, GoneServices, Origin, Xds, XdsMetrics, XdsSettings,
+};
 use poem::Route;
 use poem::listener::TcpAcceptor;
 use poem_openapi::OpenApiService;
@@ -42,6 +50,45 @@ pub(crate) struct Start {
     pub(crate) host_ttl: Duration,
     /// What the store does at first.
     pub(crate) fault: Fault,
+    /// Where services without hosts are remembered.
+    pub(crate) gone: Option<Arc<Remembered>>,
+}
+
+/// What outlives a node, as a file does, until a test breaks it.
+#[derive(Default)]
+pub(crate) struct Remembered {
+    services: Mutex<BTreeMap<ServiceName, DateTime<Utc>>>,
+    pub(crate) is_broken: AtomicBool,
+}
+
+impl Remembered {
+    /// The names of the services that are remembered.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let services = self.services.lock().unwrap();
+        services.keys().map(ToString::to_string).collect()
+    }
+}
+
+#[async_trait]
+impl GoneServices for Remembered {
+    async fn all(&self) -> Result<Vec<GoneService>, StoreError> {
+        if self.is_broken.load(Ordering::SeqCst) {
+            let what = "a test broke it".to_owned();
+            return Err(StoreError::Unavailable { what, source: None });
+        }
+        Ok(self.services.lock().unwrap().clone().into_iter().collect())
+    }
+
+    async fn remember(&self, (service, since): &GoneService) -> Result<(), StoreError> {
+        let mut services = self.services.lock().unwrap();
+        services.insert(service.clone(), *since);
+        Ok(())
+    }
+
+    async fn forget(&self, (service, _): &GoneService) -> Result<(), StoreError> {
+        self.services.lock().unwrap().remove(service);
+        Ok(())
+    }
 }
 
 impl Default for Start {
@@ -56,6 +103,7 @@ impl Default for Start {
             settings,
             host_ttl: HOST_TTL,
             fault: Fault::None,
+            gone: None,
         }
     }
 }
@@ -79,7 +127,11 @@ impl Node {
         let registry = Arc::new(Registry::new(repository, lease.clone(), liveness));
         let mut metrics = Metrics::default();
         let xds_metrics = XdsMetrics::registered(&mut metrics);
-        let xds = Arc::new(Xds::new(registry.clone(), start.settings, &xds_metrics));
+        let mut xds = Xds::new(registry.clone(), start.settings, &xds_metrics);
+        if let Some(gone) = start.gone {
+            xds = xds.remembering(gone);
+        }
+        let xds = Arc::new(xds);
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
