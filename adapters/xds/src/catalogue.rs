@@ -21,10 +21,14 @@ impl Catalogue {
     }
 
     /// Takes in that a service has had no hosts for so long, as somebody remembers; whatever else is known of it counts
-    /// if it is later.
-    pub(crate) fn recalls(&mut self, service: &ServiceName, since: LeaseInstant) {
-        let known = self.services.entry(service.clone()).or_insert(Some(since));
+    /// if it is later. Tells whether it is new.
+    pub(crate) fn recalls(&mut self, service: &ServiceName, since: LeaseInstant) -> bool {
+        let Some(known) = self.services.get_mut(service) else {
+            self.services.insert(service.clone(), Some(since));
+            return true;
+        };
         *known = known.map(|known| known.max(since));
+        false
     }
 
     /// Takes in that a service has no hosts at a moment; tells whether it had some before.
@@ -148,8 +152,8 @@ mod tests {
     #[test]
     fn a_service_that_was_missing_before_the_start_is_there_for_the_rest_of_its_time() {
         let (mut catalogue, start) = (Catalogue::default(), LeaseInstant::DISTANT_PAST + DAY);
-        catalogue.recalls(&service("users"), start - HOUR);
-        catalogue.recalls(&service("people"), start - DAY);
+        assert!(catalogue.recalls(&service("users"), start - HOUR));
+        assert!(catalogue.recalls(&service("people"), start - DAY));
         assert!(catalogue.services().is_none());
         assert!(catalogue.scanned(&services(&["orders"]), start, DAY));
         assert_eq!(names(&catalogue), ["orders", "users"]);
@@ -165,7 +169,7 @@ mod tests {
         assert!(catalogue.misses(&service("users"), start + HOUR));
         assert!(!catalogue.misses(&service("nobody"), start + HOUR));
         for name in ["orders", "users"] {
-            catalogue.recalls(&service(name), start);
+            assert!(!catalogue.recalls(&service(name), start));
         }
         assert!(catalogue.finds(&service("orders")));
         let missing: Vec<_> = catalogue.missing().collect();

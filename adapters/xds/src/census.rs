@@ -146,11 +146,13 @@ impl Census {
     fn take_in(&self, remembered: &[GoneService], found: &[ServiceName]) {
         let now = self.registry.lease().now();
         let mut catalogue = self.catalogue();
+        let mut changed = false;
         for (service, since) in remembered {
             let age = (now.wall - *since).to_std().unwrap_or_default();
-            catalogue.recalls(service, now.lease - age);
+            changed |= catalogue.recalls(service, now.lease - age);
         }
-        if catalogue.scanned(found, now.lease, self.pace.retention) {
+        changed |= catalogue.scanned(found, now.lease, self.pace.retention);
+        if changed {
             self.publish(&catalogue);
         }
         self.feed.forget_all_but(|service| catalogue.has(service));

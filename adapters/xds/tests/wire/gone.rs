@@ -4,6 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::DateTime;
+use discovery_domain::Clock;
+use discovery_local::SystemClock;
+use discovery_testkit::hosts::service;
+use discovery_xds::GoneServices;
 use tokio::time::{sleep, timeout};
 
 use crate::node::{Node, PATIENCE, Remembered, Start};
@@ -75,6 +80,28 @@ async fn a_service_is_forgotten_once_it_is_back_or_its_time_is_over() {
     let node = Node::start_with(start).await;
     assert_eq!(clusters(&node).await, [""; 0]);
     until_remembered(&gone, &[]).await;
+}
+
+#[tokio::test]
+async fn what_another_node_remembers_has_a_cluster_here_too() {
+    let gone = Arc::new(Remembered::default());
+    let mut start = remembering(&gone);
+    start.settings.scan = Duration::from_millis(20);
+    let node = Node::start_with(start).await;
+    let mut envoy = delta(&node).await;
+    envoy.say(subscribes(CLUSTERS, &[]));
+    assert_eq!(envoy.hear().await.resources, []);
+    let users = (service("users"), DateTime::from_timestamp(0, 0).unwrap());
+    gone.remember(&users).await.unwrap();
+    node.register("orders", "10.0.0.1").await;
+    assert_eq!(
+        envoy.hear().await.resources[0].name,
+        "orders",
+        "its time was over"
+    );
+    let users = (users.0, SystemClock::new().wall());
+    gone.remember(&users).await.unwrap();
+    assert_eq!(envoy.hear().await.resources[0].name, "users");
 }
 
 #[tokio::test]

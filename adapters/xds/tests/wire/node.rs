@@ -85,8 +85,9 @@ impl GoneServices for Remembered {
         Ok(())
     }
 
-    async fn forget(&self, (service, _): &GoneService) -> Result<(), StoreError> {
-        self.services.lock().unwrap().remove(service);
+    async fn forget(&self, (service, since): &GoneService) -> Result<(), StoreError> {
+        let mut services = self.services.lock().unwrap();
+        services.retain(|name, remembered| name != service || remembered != since);
         Ok(())
     }
 }
