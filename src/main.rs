@@ -2,6 +2,7 @@
 
 mod background;
 mod cli;
+mod gone_services;
 mod node;
 mod other_nodes;
 mod saved_lists;

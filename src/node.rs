@@ -62,7 +62,11 @@ pub(crate) async fn run(
         &mut metrics,
     ));
     let told = XdsMetrics::registered(&mut metrics);
-    let xds = Arc::new(Xds::new(Arc::clone(&registry), settings.xds(), &told));
+    let mut xds = Xds::new(Arc::clone(&registry), settings.xds(), &told);
+    if let Some(gone) = storage.gone.take() {
+        xds = xds.remembering(gone);
+    }
+    let xds = Arc::new(xds);
     let work = work(settings, &storage, &registry, &health, &places);
     let mut tasks = background::start(work, &mut metrics);
     background::tell_envoys(&mut tasks, &xds, storage.changes.subscribe());

@@ -11,11 +11,13 @@ use discovery_local::{
     Bounded, BoundsMetrics, CacheMetrics, CacheSettings, Cached, HeldBack, InFileHostRepository,
     InMemoryHostRepository, Metered, Notifying, OpenError, StoreMetrics,
 };
+use discovery_xds::GoneServices;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry as Metrics;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use crate::gone_services::{InFile, InTable};
 use crate::other_nodes::OtherNodes;
 use crate::saved_lists::SavedLists;
 use crate::settings::{BackendStorage, CacheType, Settings};
@@ -47,39 +49,43 @@ pub(crate) struct Storage {
     pub(crate) table: Option<Arc<DynamoDbHostRepository>>,
     /// Those that share the store.
     pub(crate) other_nodes: Option<OtherNodes>,
+    /// Where services without hosts are remembered; None where a restart forgets everything.
+    pub(crate) gone: Option<Arc<dyn GoneServices>>,
     /// The file, which has to be closed at the end.
     file: Option<Arc<InFileHostRepository>>,
+}
+
+/// The store with nothing around it.
+struct Backend {
+    store: Arc<dyn HostRepository>,
+    file: Option<Arc<InFileHostRepository>>,
+    table: Option<Arc<DynamoDbHostRepository>>,
+    gone: Option<Arc<dyn GoneServices>>,
+}
+
+impl Backend {
+    fn of(store: Arc<dyn HostRepository>) -> Self {
+        Self {
+            store,
+            file: None,
+            table: None,
+            gone: None,
+        }
+    }
 }
 
 impl Storage {
     /// Opens the store that the settings name. A remote one is not asked yet.
     pub(crate) async fn open(around: &mut Surroundings<'_>) -> Result<Self, OpenError> {
-        let (backend, because) = around.settings.storage();
-        let (mut file, mut table, mut between_nodes) = (None, None, None);
-        let store: Arc<dyn HostRepository> = match backend {
-            BackendStorage::InMemory => Arc::new(InMemoryHostRepository::new()),
-            BackendStorage::InFile => Arc::clone(file.insert(around.open_file()?)) as Arc<_>,
-            BackendStorage::DynamoDb => {
-                let opened = Arc::new(around.open_table().await);
-                between_nodes = Some(opened.other_nodes());
-                Arc::clone(table.insert(opened)) as Arc<_>
-            }
-        };
-        match backend {
-            BackendStorage::InMemory => {
-                warn!(%backend, because, "hosts are kept in memory alone: a restart forgets them all");
-            }
-            BackendStorage::InFile | BackendStorage::DynamoDb => {
-                info!(%backend, because, "hosts are kept");
-            }
-        }
-        let metered = around.metered(store);
+        let backend = around.open_backend().await?;
+        let metered = around.metered(backend.store);
         let mut repository = around.bounded(metered);
         let held_back = around.held_back(&repository);
         if let Some(held_back) = &held_back {
             repository = Arc::clone(held_back) as Arc<_>;
         }
         let (mut cached, mut saved_lists, mut other_nodes) = (None, None, None);
+        let between_nodes = backend.table.as_ref().map(|table| table.other_nodes());
         if between_nodes.is_some() || around.settings.cache_type == CacheType::Simple {
             let lists = around.cached(repository);
             if let Some((announcer, listener)) = between_nodes {
@@ -96,13 +102,14 @@ impl Storage {
         let changes = broadcast::Sender::new(CHANGES_HELD);
         Ok(Self {
             other_nodes,
+            gone: backend.gone,
             repository: Arc::new(Notifying::new(repository, changes.clone())),
             changes,
             held_back,
             cached,
             saved_lists,
-            table,
-            file,
+            table: backend.table,
+            file: backend.file,
         })
     }
 
@@ -133,6 +140,39 @@ impl Storage {
 }
 
 impl Surroundings<'_> {
+    /// Opens the store itself, and says which it is.
+    async fn open_backend(&mut self) -> Result<Backend, OpenError> {
+        let (backend, because) = self.settings.storage();
+        let opened = match backend {
+            BackendStorage::InMemory => Backend::of(Arc::new(InMemoryHostRepository::new())),
+            BackendStorage::InFile => {
+                let file = self.open_file()?;
+                Backend {
+                    gone: Some(Arc::new(InFile::beside(&self.settings.infile()))),
+                    file: Some(Arc::clone(&file)),
+                    ..Backend::of(file)
+                }
+            }
+            BackendStorage::DynamoDb => {
+                let table = Arc::new(self.open_table().await);
+                Backend {
+                    gone: Some(Arc::new(InTable(Arc::clone(&table)))),
+                    table: Some(Arc::clone(&table)),
+                    ..Backend::of(table)
+                }
+            }
+        };
+        match backend {
+            BackendStorage::InMemory => {
+                warn!(%backend, because, "hosts are kept in memory alone: a restart forgets them all");
+            }
+            BackendStorage::InFile | BackendStorage::DynamoDb => {
+                info!(%backend, because, "hosts are kept");
+            }
+        }
+        Ok(opened)
+    }
+
     fn open_file(&mut self) -> Result<Arc<InFileHostRepository>, OpenError> {
         let path = self.settings.infile();
         let (lease, clock) = (Arc::clone(self.lease), Arc::clone(self.clock));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::Signal;
+use support::client::request;
 use support::{Node, code, field, folder, output, wait_until};
 
 const FORM: &str = "port=80&revision=a&tags={\"az\":\"a\",\"region\":\"b\",\"instance_id\":\"c\"}";
@@ -51,6 +52,35 @@ fn hosts_in_a_file_are_there_after_a_stop_and_after_a_kill() {
         "{}",
         list.text()
     );
+}
+
+#[test]
+fn a_service_whose_last_host_has_gone_keeps_its_cluster_across_a_kill() {
+    let (folder, file) = (Arc::new(folder()), [("BACKEND_STORAGE", "InFile")]);
+    let node = Node::start_in(&folder, &file);
+    register(&node, "gone", "10.0.0.1");
+    let cluster = r#""name":"gone""#;
+    wait_until("it has a cluster", || {
+        clusters(&node).contains(cluster).then_some(())
+    });
+    let deleted = node.call("DELETE", "/v1/registration/gone/10.0.0.1");
+    assert_eq!(deleted.status, 200, "{}", deleted.text());
+    let remembered = folder.path().join("discovery-data/hosts.redb.gone");
+    wait_until("it is remembered", || remembered.is_file().then_some(()));
+    node.signal(Signal::KILL);
+    assert_eq!(code(node.wait()), 137);
+    let told = clusters(&Node::start_in(&folder, &file));
+    assert!(told.contains(cluster), "{told}");
+}
+
+/// The first answer that holds all clusters, once the node knows them.
+fn clusters(node: &Node) -> String {
+    let json = ("Content-Type", "application/json");
+    let poll = request("POST", "/v3/discovery:clusters", &[json], "{}");
+    wait_until("the services are known", || {
+        let answer = node.connect().ask(&poll);
+        (answer.status == 200).then(|| answer.text().to_owned())
+    })
 }
 
 #[test]

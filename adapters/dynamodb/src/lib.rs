@@ -10,6 +10,7 @@ mod client;
 mod date;
 mod error;
 mod expression;
+mod gone;
 mod item;
 mod known;
 mod left_out;

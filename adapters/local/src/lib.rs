@@ -4,11 +4,13 @@ mod bounded;
 mod cached;
 mod clock;
 mod file;
+mod gone;
 mod held_back;
 mod memory;
 mod metered;
 mod notifying;
 mod table;
+mod whole;
 mod write;
 
 pub use bounded::{Bounded, Bounds, BoundsMetrics};
@@ -17,6 +19,7 @@ pub use clock::SystemClock;
 #[cfg(fuzzing)]
 pub use file::fuzzing;
 pub use file::{InFileHostRepository, OpenError};
+pub use gone::GoneFile;
 pub use held_back::HeldBack;
 pub use memory::InMemoryHostRepository;
 pub use metered::{Metered, StoreMetrics};

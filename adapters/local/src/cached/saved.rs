@@ -3,8 +3,8 @@
 //! The file is a header line, which bears the checksum of the rest, and one line of JSON a list. It is written beside
 //! its place and moved there, so that it is whole or absent.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::ReadAt;
 use super::{Cached, Key};
+use crate::whole::write_whole;
 
 const FORMAT: &str = "discovery lists 2";
 
@@ -264,13 +265,4 @@ fn time(micros: i64) -> DateTime<Utc> {
 
 fn damaged(error: impl std::fmt::Display) -> LoadError {
     LoadError::Damaged(error.to_string())
-}
-
-/// Writes a file that is whole or absent, whatever happens meanwhile.
-fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let draft = path.with_extension("draft");
-    let mut file = File::create(&draft)?;
-    parts.iter().try_for_each(|part| file.write_all(part))?;
-    file.sync_all()?;
-    fs::rename(draft, path)
 }
