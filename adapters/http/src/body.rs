@@ -43,7 +43,7 @@ pub(crate) struct Sent<T> {
     /// How it is compressed, where it is.
     encoding: Option<String>,
     /// Whether the client waits to be told to send it, and it would be too large.
-    is_better_not_sent: bool,
+    need_not_come: bool,
     body: Body,
     documented: PhantomData<T>,
 }
@@ -70,7 +70,7 @@ impl<T> Sent<T> {
                 "a body of the content encoding {encoding} is not understood: send it as it is"
             )));
         }
-        if self.is_better_not_sent {
+        if self.need_not_come {
             return Err(BodyError::TooLarge);
         }
         let bytes = tokio::time::timeout(within, collect(self.body))
@@ -136,7 +136,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Sent<T> {
         let length = header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let is_too_large = length.is_some_and(|length: usize| length > MAX_BYTES);
         Ok(Self {
-            is_better_not_sent: is_too_large && request.headers().contains_key(EXPECT),
+            need_not_come: is_too_large && request.headers().contains_key(EXPECT),
             content_type: header(CONTENT_TYPE),
             encoding: header(CONTENT_ENCODING)
                 .filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
