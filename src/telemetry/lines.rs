@@ -346,7 +346,9 @@ mod tests {
             info!(error = &error as &dyn Error, "failed");
         });
         assert!(
-            text.ends_with("failed error=the store is unavailable: reading: connection refused\n"),
+            text.ends_with(
+                "failed error=\"the store is unavailable: reading: connection refused\"\n"
+            ),
             "{text}"
         );
     }
