@@ -41,13 +41,11 @@ async fn a_check_in_whose_reply_is_lost_still_tells_what_it_has_changed() {
     let world = World::new().await;
     let node = world.node().await;
     let before = node.register("web", "10.0.0.1").await;
-    let moved = CheckIn {
-        service_repo_name: hosts::repo("elsewhere"),
-        ..node.check_in("web", "10.0.0.1")
-    };
+    let mut moved = node.check_in("web", "10.0.0.1");
+    moved.service_repo_name = hosts::repo("elsewhere");
     node.proxy.set_fault(Fault::LoseReply.times(1));
-    let change = node.accept(moved).await;
-    assert_eq!(change.previous.map(|row| row.host), Some(before.host));
+    let previous = node.accept(moved).await.previous;
+    assert_eq!(previous.map(|row| row.host), Some(before.host));
 }
 
 #[tokio::test]
