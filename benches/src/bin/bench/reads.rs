@@ -203,12 +203,12 @@ pub(crate) fn row(item: u8, what: String, measured: f64, target: Target, figures
 pub(crate) fn both(ours: &Series, theirs: &Series) -> String {
     let (our_cpu, their_cpu) = (ours.cpu(), theirs.cpu());
     format!(
-        "{} to {}, {our_cpu:.1} to {their_cpu:.1} µs of CPU",
+        "{} vs {}, {our_cpu:.1} vs {their_cpu:.1} µs of CPU",
         rate(ours.rate()),
         rate(theirs.rate())
     )
 }
 
 fn p99s(ours: &Series, theirs: &Series) -> String {
-    format!("{:.2} to {:.2} ms", ours.p99(), theirs.p99())
+    format!("{:.2} vs {:.2} ms", ours.p99(), theirs.p99())
 }
