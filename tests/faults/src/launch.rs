@@ -137,7 +137,16 @@ impl Node {
 
     /// Asks it to stop and waits until it has.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        self.signal(Signal::TERM)?;
+        self.end_by(Signal::TERM).await
+    }
+
+    /// Kills it and waits until it has ended, and let go of its files.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.end_by(Signal::KILL).await
+    }
+
+    async fn end_by(&mut self, signal: Signal) -> Result<()> {
+        self.signal(signal)?;
         let deadline = now() + PATIENCE;
         while !self.process.has_ended()? {
             if now() > deadline {

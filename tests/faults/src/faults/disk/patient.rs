@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use discovery_bench::fleet::{get, list_path};
 use discovery_bench::{Result, now};
-use rustix::process::Signal;
 use serde_json::Value;
 
 use super::breakage::{Breakage, Disk};
@@ -95,7 +94,7 @@ impl Patient {
     }
 
     async fn restart(&mut self, outcome: &mut Outcome) -> Result<()> {
-        self.node.signal(Signal::KILL)?;
+        self.node.kill().await?;
         self.node = launch(&self.disk)?.ready().await?;
         let list = self.list().await?;
         let is_lost = |(number, (acknowledged, sent)): (usize, &(u64, u64))| {
