@@ -51,14 +51,13 @@ pub(crate) fn described<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
     OpenApiService::new(api, "Discovery", API_VERSION)
         .description(
             "A registry of live hosts. Hosts register themselves and send heartbeats; Envoy, SDKs and people read \
-             which hosts of a service are alive and how traffic is shared among them.\n\nEvery answer carries the \
-             header `X-Request-Id`: the one that the request brought, if it is at most 128 printable characters of \
-             ASCII without blanks, or a new one. Everything that goes wrong is answered with a `DiscoveryError`. \
-             What is no HTTP is answered 400, and a head of more than 64 KiB or of more than 100 header lines 431, \
-             with neither. In a path, characters such as `<`, `>` and the backtick must be percent-encoded: as they \
-             are, they are no HTTP.\n\nWhat is added to this contract breaks no client that passes over fields and \
-             events it does not know: where an answer has one of some known values (`x-extensible-enum`), there may \
-             be others later.",
+             which hosts of a service are alive and how traffic is shared among them.\n\nEvery response carries the \
+             header `X-Request-Id`: the one that the request brought, if it has at most 128 printable ASCII \
+             characters without blanks, or a new one. Every error is answered with a `DiscoveryError`. Only requests \
+             that are not valid HTTP (400), or whose header has more than 64 KiB or 100 lines (431), are answered with \
+             neither. In paths, characters such as `<`, `>` and the backtick must be percent-encoded: they are not \
+             valid there.\n\nAdditions to this contract break no client that ignores fields and events it does not \
+             know: where an answer has one of some known values (`x-extensible-enum`), others may follow later.",
         )
         .contact(ContactObject::new().name("The maintainers of discovery"))
         .license(
