@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use discovery_domain::{Clock, HostRepository, LeaseClock, Liveness, Registry};
 use discovery_http::{
-    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts, api, TracingAccessLog};
+    App, AutoIp, Contract, Health, HttpSettings, ListRenderer, Lists, Mount, Parts,
+    TracingAccessLog, api,
+};
 use discovery_local::{InMemoryHostRepository, SystemClock};
 use discovery_xds::{EXAMPLES, GRPC_SERVICES, Xds, XdsApi, XdsMetrics, XdsSettings};
 use poem::http::Method;
