@@ -13,7 +13,7 @@ use discovery_bench::{Result, now};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
 use crate::client::Deadline;
@@ -98,18 +98,30 @@ enum Habit {
     Idle,
 }
 
-/// Everybody who only takes up room.
+/// Everybody who only takes up room, on a thread of their own, so that no heartbeat queues behind them on our side.
 struct Crowd {
     slow: Arc<AtomicUsize>,
     idle: Arc<AtomicUsize>,
-    _clients: JoinSet<()>,
+    clients: Option<Runtime>,
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        if let Some(clients) = self.clients.take() {
+            // Without waiting, which async code must not.
+            clients.shutdown_background();
+        }
+    }
 }
 
 impl Crowd {
     /// Lets them all connect, and waits until most have.
     async fn gather(target: Target) -> Result<Self> {
         let (slow, idle) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let mut clients = JoinSet::new();
+        let clients = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         for _ in 0..SLOW {
             clients.spawn(stay(target, Arc::clone(&slow), Habit::Slow));
         }
@@ -123,7 +135,7 @@ impl Crowd {
         Ok(Self {
             slow,
             idle,
-            _clients: clients,
+            clients: Some(clients),
         })
     }
 }
