@@ -45,9 +45,7 @@ impl SavedLists {
                 info!(%path, lists, %saved_at, "saved lists are served until the store answers");
                 lists > 0
             }
-            Err(LoadError::Unreadable(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                false
-            }
+            Err(LoadError::File(error)) if error.is_missing() => false,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 warn!(%path, error, "the file of saved lists is not used");

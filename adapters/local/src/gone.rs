@@ -1,8 +1,7 @@
-//! The services without hosts that a node remembers across a restart, in a small file: a header line, which bears the
-//! checksum of the rest, and one line of JSON a service.
+//! The services without hosts that a node remembers across a restart, in a small file whose body is one line of JSON a
+//! service.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,8 +10,7 @@ use chrono::{DateTime, Utc};
 use discovery_domain::ServiceName;
 use serde::{Deserialize, Serialize};
 
-use crate::cached::LoadError;
-use crate::whole::write_whole;
+use crate::checked_file::{self, FileError};
 
 const FORMAT: &str = "discovery services without hosts 1";
 
@@ -23,11 +21,9 @@ pub struct GoneFile {
     services: Mutex<BTreeMap<ServiceName, DateTime<Utc>>>,
 }
 
+/// What the header says beside: nothing.
 #[derive(Serialize, Deserialize)]
-struct Header {
-    format: String,
-    crc32: u32,
-}
+struct Nothing {}
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -39,12 +35,10 @@ struct Line {
 impl GoneFile {
     /// Reads what is remembered at a path: nothing, where there is no file. One that can't be used is written anew when
     /// the services change; why it can't be is returned beside.
-    pub fn open(path: PathBuf) -> (Self, Option<LoadError>) {
+    pub fn open(path: PathBuf) -> (Self, Option<FileError>) {
         let (services, error) = match load(&path) {
             Ok(services) => (services, None),
-            Err(LoadError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {
-                (BTreeMap::new(), None)
-            }
+            Err(error) if error.is_missing() => (BTreeMap::new(), None),
             Err(error) => (BTreeMap::new(), Some(error)),
         };
         let services = Mutex::new(services);
@@ -84,11 +78,7 @@ impl GoneFile {
             serde_json::to_writer(&mut body, &Line { service, since })?;
             body.push(b'\n');
         }
-        let header = Header {
-            format: FORMAT.into(),
-            crc32: crc32fast::hash(&body),
-        };
-        write_whole(&self.path, &[&serde_json::to_vec(&header)?, b"\n", &body])
+        checked_file::write(&self.path, FORMAT, Nothing {}, &body)
     }
 
     fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, DateTime<Utc>>> {
@@ -96,33 +86,23 @@ impl GoneFile {
     }
 }
 
-fn load(path: &Path) -> Result<BTreeMap<ServiceName, DateTime<Utc>>, LoadError> {
-    let text = fs::read_to_string(path)?;
-    let (header, body) = text
-        .split_once('\n')
-        .ok_or_else(|| LoadError::Damaged("it has no header".into()))?;
-    let header: Header = serde_json::from_str(header).map_err(damaged)?;
-    if header.format != FORMAT || header.crc32 != crc32fast::hash(body.as_bytes()) {
-        let wrong = "its format or checksum is not what was written";
-        return Err(LoadError::Damaged(wrong.into()));
-    }
+fn load(path: &Path) -> Result<BTreeMap<ServiceName, DateTime<Utc>>, FileError> {
+    let (Nothing {}, body) = checked_file::read(path, FORMAT)?;
     body.lines().map(read).collect()
 }
 
-fn read(line: &str) -> Result<(ServiceName, DateTime<Utc>), LoadError> {
-    let Line { service, since } = serde_json::from_str(line).map_err(damaged)?;
-    let service = ServiceName::parse(&service).map_err(damaged)?;
+fn read(line: &str) -> Result<(ServiceName, DateTime<Utc>), FileError> {
+    let Line { service, since } = serde_json::from_str(line).map_err(FileError::damaged)?;
+    let service = ServiceName::parse(&service).map_err(FileError::damaged)?;
     let since = DateTime::from_timestamp_micros(since);
-    let since = since.ok_or_else(|| LoadError::Damaged("a time is out of range".into()))?;
+    let since = since.ok_or_else(|| FileError::damaged("a time is out of range"))?;
     Ok((service, since))
-}
-
-fn damaged(error: impl std::fmt::Display) -> LoadError {
-    LoadError::Damaged(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use discovery_testkit::hosts::service;
     use tempfile::tempdir;
 
@@ -175,7 +155,7 @@ mod tests {
         ] {
             fs::write(&path, damaged).expect("it is written");
             let (file, error) = GoneFile::open(path.clone());
-            assert!(matches!(error, Some(LoadError::Damaged(_))), "{damaged}");
+            assert!(matches!(error, Some(FileError::Damaged(_))), "{damaged}");
             assert_eq!(file.all(), []);
             file.remember(&users, time(1)).expect("it is written");
             assert_eq!(open(&path).all(), [(users.clone(), time(1))]);

@@ -2,6 +2,7 @@
 
 mod bounded;
 mod cached;
+mod checked_file;
 mod clock;
 mod file;
 mod gone;
@@ -10,11 +11,11 @@ mod memory;
 mod metered;
 mod notifying;
 mod table;
-mod whole;
 mod write;
 
 pub use bounded::{Bounded, Bounds, BoundsMetrics};
 pub use cached::{CacheMetrics, CacheSettings, Cached, LoadError, Loaded};
+pub use checked_file::FileError;
 pub use clock::SystemClock;
 #[cfg(fuzzing)]
 pub use file::fuzzing;

@@ -1,9 +1,7 @@
 //! The lists a node knows, saved to a file, so that it can serve them after a restart while the store is down.
 //!
-//! The file is a header line, which bears the checksum of the rest, and one line of JSON a list. It is written beside
-//! its place and moved there, so that it is whole or absent.
+//! The body of the file is one line of JSON a list.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::ReadAt;
 use super::{Cached, Key};
-use crate::whole::write_whole;
+use crate::checked_file::{self, FileError};
 
 const FORMAT: &str = "discovery lists 2";
 
@@ -34,18 +32,9 @@ pub struct Loaded {
 /// Why saved lists were not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file is not there or can't be read.
-    #[error("can't be read")]
-    Unreadable(#[from] io::Error),
-    /// The file is not what was saved.
-    #[error("is damaged: {0}")]
-    Damaged(String),
-    /// The file was written by another version of this program, which perhaps did not tell the store.
-    #[error("is of the format {found:?}, and this version reads {FORMAT:?} alone")]
-    OtherFormat {
-        /// What it says.
-        found: String,
-    },
+    /// The file is not there, or not what was saved.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file holds lists of another store.
     #[error("holds the lists of {found}, and this node's hosts are in {store}")]
     OtherStore {
@@ -64,13 +53,11 @@ pub enum LoadError {
     },
 }
 
+/// What the header of the file says.
 #[derive(Serialize, Deserialize)]
-struct Header {
-    format: String,
-    #[serde(default)]
+struct Saved {
     store: String,
     saved_at: i64,
-    crc32: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,14 +102,11 @@ impl Cached {
                 lists += 1;
             }
         }
-        let saved_at = self.0.clock.wall().timestamp_micros();
-        let header = Header {
-            format: FORMAT.into(),
+        let saved = Saved {
             store: store.into(),
-            saved_at,
-            crc32: crc32fast::hash(&body),
+            saved_at: self.0.clock.wall().timestamp_micros(),
         };
-        write_whole(path, &[&serde_json::to_vec(&header)?, b"\n", &body])?;
+        checked_file::write(path, FORMAT, saved, &body)?;
         Ok(lists)
     }
 
@@ -134,24 +118,25 @@ impl Cached {
         store: &str,
         max_age: Duration,
     ) -> Result<Loaded, LoadError> {
-        let text = fs::read_to_string(path)?;
-        let (header, body) = text
-            .split_once('\n')
-            .ok_or_else(|| LoadError::Damaged("it has no header".into()))?;
-        let header: Header = serde_json::from_str(header).map_err(damaged)?;
-        header.check(body, store)?;
-        let saved_at = time(header.saved_at);
+        let (saved, body): (Saved, _) = checked_file::read(path, FORMAT)?;
+        if saved.store != store {
+            let (found, store) = (saved.store, store.to_owned());
+            return Err(LoadError::OtherStore { found, store });
+        }
+        let saved_at = time(saved.saved_at);
         if self.since(saved_at) > max_age {
             return Err(LoadError::TooOld { saved_at, max_age });
         }
-        let saved = body.lines().map(serde_json::from_str);
-        let saved: Vec<SavedList> = saved.collect::<Result<_, _>>().map_err(damaged)?;
+        let lists = body.lines().map(serde_json::from_str);
+        let lists: Vec<SavedList> = lists
+            .collect::<Result<_, _>>()
+            .map_err(FileError::damaged)?;
         // While the store fails a node may save what it has read once again and again.
         let age = |list: &SavedList| self.since(time(list.read_at));
-        let young = saved.iter().filter(|list| age(list) <= max_age);
+        let young = lists.iter().filter(|list| age(list) <= max_age);
         let read = young.filter(|list| !list.hosts.is_empty());
         let read = read.map(|list| self.read_saved(list));
-        let lists: Vec<_> = read.collect::<Result<_, _>>().map_err(damaged)?;
+        let lists: Vec<_> = read.collect::<Result<_, _>>().map_err(FileError::damaged)?;
         let count = lists.len();
         for (key, rows, read) in lists {
             let entry = self.0.entry(&key);
@@ -188,24 +173,6 @@ impl Cached {
             doubted: true,
         };
         Ok((key, rows, read))
-    }
-}
-
-impl Header {
-    /// Refuses a file that is not what was saved, or not of that store.
-    fn check(&self, body: &str, store: &str) -> Result<(), LoadError> {
-        if self.format != FORMAT {
-            let found = self.format.clone();
-            return Err(LoadError::OtherFormat { found });
-        }
-        if self.crc32 != crc32fast::hash(body.as_bytes()) {
-            return Err(damaged("its checksum is not that of what was saved"));
-        }
-        if self.store != store {
-            let (found, store) = (self.store.clone(), store.to_owned());
-            return Err(LoadError::OtherStore { found, store });
-        }
-        Ok(())
     }
 }
 
@@ -261,8 +228,4 @@ impl SavedHost {
 
 fn time(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
-}
-
-fn damaged(error: impl std::fmt::Display) -> LoadError {
-    LoadError::Damaged(error.to_string())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use discovery_testkit::Fault;
 
-use discovery_local::LoadError;
+use discovery_local::{FileError, LoadError};
 
 use crate::{TTL, hosts_in, rig};
 
@@ -109,7 +109,10 @@ async fn saved_lists_of_another_store_or_an_older_version_are_refused() {
     std::fs::write(&path, format!("{older}\n")).expect("the folder is writable");
     let refused = rig.cached.load_saved(&path, STORE, day);
     assert!(
-        matches!(&refused, Err(LoadError::OtherFormat { found }) if found == "discovery lists 1"),
+        matches!(
+            &refused,
+            Err(LoadError::File(FileError::OtherFormat { found, .. })) if found == "discovery lists 1"
+        ),
         "{refused:?}"
     );
 }
