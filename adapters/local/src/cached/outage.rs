@@ -17,12 +17,21 @@ pub(super) struct Outages {
     of_repos: Outage,
 }
 
+/// How a read went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Symptom {
+    /// The store refused it.
+    Failed,
+    /// The store has said nothing so far: perhaps it is only late, with one long list alone.
+    Late,
+}
+
 /// A switch that one failed read throws and one successful read throws back.
 #[derive(Default)]
 pub(super) struct Outage {
     failing: AtomicBool,
     reason: Mutex<Option<StoreError>>,
-    /// Whether the store has not refused anything, but is only late: perhaps with one long list alone.
+    /// Whether the last symptom was a late read.
     is_late: AtomicBool,
     /// How many reads were successful so far.
     landed: AtomicU64,
@@ -51,8 +60,9 @@ impl Outage {
     }
 
     /// Notes a failed or overdue read; tells whether that is news.
-    fn begins(&self, reason: &StoreError, is_late: bool) -> bool {
-        self.is_late.store(is_late, Ordering::Relaxed);
+    fn begins(&self, reason: &StoreError, symptom: Symptom) -> bool {
+        self.is_late
+            .store(symptom == Symptom::Late, Ordering::Relaxed);
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
         !self.failing.swap(true, Ordering::Relaxed)
     }
@@ -82,17 +92,8 @@ impl Cached {
     const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
     /// Has reads not wait for the store any more, until the probe gets an answer.
-    pub(super) fn fails(&self, key: &Key, error: &StoreError) {
-        self.turn_on(key, error, false);
-    }
-
-    /// The same where the store has said nothing so far.
-    pub(super) fn is_late(&self, key: &Key, error: &StoreError) {
-        self.turn_on(key, error, true);
-    }
-
-    fn turn_on(&self, key: &Key, error: &StoreError, is_late: bool) {
-        if self.0.outages.of(key).begins(error, is_late) {
+    pub(super) fn fails(&self, key: &Key, error: &StoreError, symptom: Symptom) {
+        if self.0.outages.of(key).begins(error, symptom) {
             warn!(
                 error = error as &dyn std::error::Error,
                 lists = key.kind(),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::entry::{Entry, Flight, ReadAt};
+use super::outage::Symptom;
 use super::{Cached, Key, Shared};
 
 impl Cached {
@@ -51,7 +52,7 @@ impl Cached {
                     // One that began while this reader waited for another has not had its time yet, and while others
                     // land the store is well: this list takes long.
                     if is_first_load && outage.landed() == landed_before {
-                        self.is_late(&key, &overdue);
+                        self.fails(&key, &overdue, Symptom::Late);
                     }
                     return entry.last_known().ok_or(overdue);
                 }
@@ -100,7 +101,7 @@ impl Cached {
                 Err(error) => {
                     entry.failed();
                     if matches!(error, StoreError::Unavailable { .. }) {
-                        cached.fails(&key, error);
+                        cached.fails(&key, error, Symptom::Failed);
                     }
                 }
             }
