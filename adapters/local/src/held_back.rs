@@ -100,10 +100,10 @@ impl HeldBack {
         while !hosts.is_empty() {
             let batch = hosts.drain(..hosts.len().min(Self::AT_A_TIME));
             let stored = join_all(batch.map(|known| self.store_one(known))).await;
-            let mut failed: Vec<_> = stored.into_iter().filter_map(Result::err).collect();
+            let failed: Vec<_> = stored.into_iter().filter_map(Result::err).collect();
             if let Some((_, error)) = failed.first() {
                 let error = error.clone();
-                hosts.extend(failed.drain(..).map(|(known, _)| known));
+                hosts.extend(failed.into_iter().map(|(known, _)| known));
                 self.state().put_back(hosts);
                 return Err(error);
             }
