@@ -2,12 +2,9 @@
 
 mod common;
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use common::World;
+use discovery_testkit::Written;
 use discovery_testkit::proxy::Fault;
-use tracing_subscriber::fmt::MakeWriter;
 
 #[tokio::test]
 async fn requests_errors_and_latencies_are_counted_by_operation() {
@@ -46,36 +43,11 @@ async fn requests_errors_and_latencies_are_counted_by_operation() {
     );
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .expect("nobody panics while writing")
-            .extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test]
 async fn a_row_that_cannot_be_read_is_logged_once_with_its_key_and_the_reason() {
-    let log = Log::default();
+    let log = Written::default();
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
+        .with_writer(log.writer())
         .with_ansi(false);
     let _guard = tracing::subscriber::set_default(subscriber.finish());
     let world = World::new().await;
@@ -100,7 +72,7 @@ async fn a_row_that_cannot_be_read_is_logged_once_with_its_key_and_the_reason() 
         )))
         .await;
     node.list("web").await;
-    let log = String::from_utf8(log.0.lock().expect("nobody panics").clone()).expect("text");
+    let log = log.text();
     let lines: Vec<_> = log
         .lines()
         .filter(|line| line.contains("can't be read"))

@@ -5,12 +5,12 @@ mod log;
 
 use discovery_http::log_panics;
 
-use log::Log;
+use log::logged_by;
 
 #[tokio::test]
 async fn a_panic_is_logged_with_its_place() {
     log_panics();
-    let lines = Log::of(async {
+    let lines = logged_by(async {
         let panicked = std::panic::catch_unwind(|| panic!("out of {}", "cheese"));
         assert!(panicked.is_err());
     })

@@ -9,8 +9,10 @@ pub mod hosts;
 mod log;
 #[cfg(feature = "dynamodb")]
 pub mod proxy;
+mod written;
 
 pub use clock::ManualClock;
 pub use contract::Store;
 pub use faulty::{Fault, Faulty};
 pub use log::Log;
+pub use written::Written;

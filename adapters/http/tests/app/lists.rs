@@ -11,7 +11,7 @@ use poem::http::StatusCode;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::TestRunner;
 
-use crate::log::Log;
+use crate::log::logged_by;
 use crate::support::{Answer, Options, Server, answer, request};
 
 const LIST: &str = "/v1/registration/api";
@@ -199,7 +199,7 @@ async fn a_list_at_hand_needs_no_waiting_and_is_logged_and_counted_as_any_other(
             .list_at_hand(request.method(), path, request.headers())
     };
     assert!(asked("GET", LIST).is_none(), "it was never read");
-    let mut lines = Log::of(Box::pin(async {
+    let mut lines = logged_by(Box::pin(async {
         let read = request("GET", LIST, &headers);
         let read = answer(server.app.get_response(read).await).await;
         let list = asked("GET", LIST).expect("it was read");

@@ -2,13 +2,13 @@ use discovery_testkit::Fault;
 use discovery_testkit::hosts::registration;
 use poem::Endpoint;
 
-use crate::log::Log;
+use crate::log::logged_by;
 use crate::support::{Server, request};
 
 #[tokio::test]
 async fn every_request_is_one_line_that_tells_no_secret() {
     let server = Server::new();
-    let lines = Log::of(Box::pin(async {
+    let lines = logged_by(Box::pin(async {
         let headers = [("x-request-id", "abc"), ("authorization", "Bearer s3cret")];
         for (method, path) in [
             ("GET", "/v1/registration/api?password=s3cret"),
@@ -62,7 +62,7 @@ async fn every_request_is_one_line_that_tells_no_secret() {
 async fn a_client_that_goes_away_is_logged_and_leaves_nothing_behind() {
     let server = Server::new();
     server.store.set(Fault::Hang);
-    let lines = Log::of(Box::pin(async {
+    let lines = logged_by(Box::pin(async {
         let answer = server
             .app
             .get_response(request("GET", "/v1/registration/api", &[]));

@@ -4,7 +4,7 @@ use discovery_testkit::Fault;
 use discovery_testkit::hosts::INTRICATE_TAGS;
 use serde_json::json;
 
-use crate::log::Log;
+use crate::log::logged_by;
 use crate::support::{Call, Server, host_but};
 
 const PATH: &str = "/v1/registration/web";
@@ -150,7 +150,7 @@ async fn a_store_that_fails_is_503_with_a_time_to_retry() {
 #[tokio::test]
 async fn what_is_done_to_a_host_is_logged_with_its_service_and_address() {
     let server = Server::new();
-    let log = Log::of(async {
+    let log = logged_by(async {
         server.register("web", "10.0.0.1").await;
         server.register("web", "10.0.0.1").await;
         let changed = Call::post(PATH).form(&host_but(&[("port", "9090")]));
@@ -197,7 +197,7 @@ async fn what_is_done_to_a_host_is_logged_with_its_service_and_address() {
 async fn a_store_that_fails_is_logged_with_the_request() {
     let server = Server::new();
     server.store.set(Fault::Break);
-    let log = Log::of(async {
+    let log = logged_by(async {
         let call = Call::post(PATH)
             .form(&host_but(&[]))
             .header("x-request-id", "r-1");
