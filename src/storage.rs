@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{
-    Clock, Event, Happening, History, HostKey, HostRepository, LeaseClock, ServiceName,
+    Clock, Event, EventKind, History, HostKey, HostRepository, LeaseClock, ServiceName,
 };
 use discovery_dynamodb::{DynamoDbHostRepository, DynamoDbSettings};
 use discovery_local::{
@@ -192,7 +192,7 @@ impl Surroundings<'_> {
         self.history.record(Event {
             at: self.lease.now().wall,
             key: key.clone(),
-            what: Happening::Unreadable(why.to_owned()),
+            what: EventKind::Unreadable(why.to_owned()),
             request_id: None,
         });
     }

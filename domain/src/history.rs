@@ -24,14 +24,14 @@ pub struct Event {
     /// To which host.
     pub key: HostKey,
     /// What it was.
-    pub what: Happening,
+    pub what: EventKind,
     /// The id of the request that did it, where one did.
     pub request_id: Option<Arc<str>>,
 }
 
 /// What can happen to a host, seen from one node. Mere heartbeats are not among it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
+pub enum EventKind {
     /// It appeared.
     Registered,
     /// It checked in with other fields or tags than before.
@@ -97,7 +97,7 @@ impl History {
     }
 }
 
-impl Happening {
+impl EventKind {
     /// What a check-in was; `None` for a heartbeat that changed nothing but its time.
     pub fn of_check_in(change: &Change) -> Option<Self> {
         match &change.previous {

@@ -25,7 +25,7 @@ mod watch;
 pub use canonical::push_string as push_json_string;
 pub use check_in::CheckIn;
 pub use clock::Clock;
-pub use history::{Event, Happening, History};
+pub use history::{Event, EventKind, History};
 pub use host::{Host, HostKey, Row};
 pub use lease::{LeaseClock, LeaseInstant, Moment};
 pub use list::{HostList, Listing};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::history::Happening;
+use crate::history::EventKind;
 use crate::host::{HostKey, Row};
 use crate::lease::LeaseInstant;
 use crate::list::Listing;
@@ -119,18 +119,18 @@ impl Registry {
         };
         for host in &news.spared {
             if !was(Listing::spares, &host.key) {
-                self.remember(&host.key, Happening::Guarded, None);
+                self.remember(&host.key, EventKind::Guarded, None);
             }
         }
         for row in &news.unlisted {
             if !was(Listing::unlists, &row.host.key) {
                 let silent = news.judged_at.since(row.renewed);
-                self.remember(&row.host.key, Happening::Unlisted(silent), None);
+                self.remember(&row.host.key, EventKind::Unlisted(silent), None);
             }
         }
         let held = before.into_iter().flat_map(Listing::held);
         for key in held.filter(|key| news.lists_as_live(key)) {
-            self.remember(key, Happening::Returned, None);
+            self.remember(key, EventKind::Returned, None);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::check_in::CheckIn;
 use crate::guard::Guarded;
-use crate::history::{Event, Happening, History};
+use crate::history::{Event, EventKind, History};
 use crate::host::HostKey;
 use crate::lease::LeaseClock;
 use crate::liveness::Liveness;
@@ -176,7 +176,7 @@ impl Registry {
     }
 
     /// Remembers that something has just happened to a host, by a request or by itself.
-    pub fn remember(&self, key: &HostKey, what: Happening, request_id: Option<Arc<str>>) {
+    pub fn remember(&self, key: &HostKey, what: EventKind, request_id: Option<Arc<str>>) {
         self.history.record(Event {
             at: self.lease.now().wall,
             key: key.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::history::Happening;
+use crate::history::EventKind;
 use crate::host::Row;
 use crate::lease::{LeaseClock, LeaseInstant};
 use crate::list::Listing;
@@ -88,7 +88,7 @@ impl Registry {
         let listing = Arc::clone(&backlog.listing);
         let left = &backlog.ripe[backlog.done..];
         let batch = &left[..left.len().min(Self::SWEEP_BATCH)];
-        let expired = |row: &Row| Happening::Expired(now.since(row.renewed));
+        let expired = |row: &Row| EventKind::Expired(now.since(row.renewed));
         self.remove(batch, swept, expired, None).await?;
         backlog.done += batch.len();
         let unripe = listing.expired.iter().map(|row| self.ripens(row));
@@ -176,7 +176,7 @@ impl Registry {
             let (rows, as_of) = (reading.list.rows(), reading.as_of.min(now));
             let mut expired = self.unguarded().judge(rows, as_of).expired;
             expired.truncate(Self::RELEASE_BATCH);
-            let released = |_: &Row| Happening::Released;
+            let released = |_: &Row| EventKind::Released;
             self.remove(&expired, &mut removed, released, request_id)
                 .await?;
         }
@@ -189,13 +189,13 @@ impl Registry {
         &self,
         expired: &[Row],
         removed: &mut Vec<Row>,
-        happening: impl Fn(&Row) -> Happening,
+        kind: impl Fn(&Row) -> EventKind,
         request_id: Option<Arc<str>>,
     ) -> Result<(), StoreError> {
         for row in expired {
             if self.repository.delete_unrenewed(row).await? {
                 removed.push(row.clone());
-                self.remember(&row.host.key, happening(row), request_id.clone());
+                self.remember(&row.host.key, kind(row), request_id.clone());
             }
         }
         Ok(())

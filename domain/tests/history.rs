@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{
-    Event, Happening, History, HostRepository, LeaseClock, Liveness, Registry, StoreError,
+    Event, EventKind, History, HostRepository, LeaseClock, Liveness, Registry, StoreError,
 };
 use discovery_local::InMemoryHostRepository;
 use discovery_testkit::hosts::{HOST_TTL, key, registration, service};
@@ -64,7 +64,7 @@ impl Node {
     }
 
     /// What happened to a host, the latest first.
-    fn of(&self, host: u8) -> Vec<Happening> {
+    fn of(&self, host: u8) -> Vec<EventKind> {
         let key = key("web", &format!("10.0.0.{host}"));
         let events = self
             .history
@@ -79,7 +79,7 @@ async fn a_swept_host_has_expired_after_the_time_it_was_silent() {
     node.check_in([1]).await;
     node.pass(HOST_TTL + TOO_LONG);
     assert_eq!(node.registry.sweep(10).await.0.len(), 1);
-    assert_eq!(node.of(1), [Happening::Expired(HOST_TTL + TOO_LONG)]);
+    assert_eq!(node.of(1), [EventKind::Expired(HOST_TTL + TOO_LONG)]);
     let events = node.history.latest(&service("web"), 100, |_| true);
     assert_eq!(
         (events[0].at, &events[0].request_id),
@@ -98,10 +98,10 @@ async fn a_host_is_guarded_once_and_another_one_unlisted_in_its_place() {
     }
     // Those seen last stay.
     for host in 5..=8 {
-        assert_eq!(node.of(host), [Happening::Guarded], "{host}");
+        assert_eq!(node.of(host), [EventKind::Guarded], "{host}");
     }
     for host in 1..=4 {
-        let [Happening::Unlisted(silent)] = node.of(host)[..] else {
+        let [EventKind::Unlisted(silent)] = node.of(host)[..] else {
             panic!("{host}: {:?}", node.of(host));
         };
         assert!(
@@ -119,26 +119,26 @@ async fn a_host_that_the_guard_held_up_or_left_out_has_returned_when_it_checks_i
     assert_eq!(node.listed().await, 4);
     node.check_in([1, 8]).await;
     assert_eq!(node.listed().await, 4);
-    assert_eq!(node.of(8), [Happening::Returned, Happening::Guarded]);
-    assert_eq!(node.of(1)[0], Happening::Returned);
+    assert_eq!(node.of(8), [EventKind::Returned, EventKind::Guarded]);
+    assert_eq!(node.of(1)[0], EventKind::Returned);
     assert!(
-        matches!(node.of(5)[0], Happening::Unlisted(_)),
+        matches!(node.of(5)[0], EventKind::Unlisted(_)),
         "it made room"
     );
-    assert_eq!(node.of(7), [Happening::Guarded]);
+    assert_eq!(node.of(7), [EventKind::Guarded]);
     // The guard ends with these.
     node.check_in([2, 3]).await;
     assert_eq!(node.listed().await, 4);
-    assert_eq!(node.of(2)[0], Happening::Returned);
+    assert_eq!(node.of(2)[0], EventKind::Returned);
     node.pass(HOST_TTL.saturating_sub(Duration::from_millis(500)));
     assert_eq!(node.registry.sweep(10).await.0.len(), 4);
     assert!(matches!(
         node.of(7)[..],
         [
-            Happening::Expired(_),
-            Happening::Unlisted(_),
-            Happening::Guarded
-        ] | [Happening::Expired(_), Happening::Guarded]
+            EventKind::Expired(_),
+            EventKind::Unlisted(_),
+            EventKind::Guarded
+        ] | [EventKind::Expired(_), EventKind::Guarded]
     ));
 }
 
@@ -165,7 +165,7 @@ async fn a_released_guard_leaves_the_live_hosts_and_remembers_who_released_it() 
     else {
         panic!("{events:?}");
     };
-    assert_eq!((what, request_id), (&Happening::Released, &Some(by)));
+    assert_eq!((what, request_id), (&EventKind::Released, &Some(by)));
     assert!(node.registry.guarded().is_empty());
 }
 
@@ -221,7 +221,7 @@ fn the_oldest_events_make_room_and_the_latest_come_first() {
     let event = |number: usize| Event {
         at: chrono::DateTime::UNIX_EPOCH,
         key: key("web", "10.0.0.1"),
-        what: Happening::Unreadable(number.to_string()),
+        what: EventKind::Unreadable(number.to_string()),
         request_id: None,
     };
     for (capacity, limit, expected) in [

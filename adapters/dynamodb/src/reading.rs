@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::{
-    Event, Happening, HostKey, HostList, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName,
+    Event, EventKind, HostKey, HostList, LeaseInstant, Reading, Row, ServiceName, ServiceRepoName,
     StoreError,
 };
 use tokio::time::sleep;
@@ -174,7 +174,7 @@ impl DynamoDbHostRepository {
             self.history.record(Event {
                 at: self.lease.now().wall,
                 key,
-                what: Happening::Unreadable(reason.to_string()),
+                what: EventKind::Unreadable(reason.to_string()),
                 request_id: None,
             });
         }

@@ -4,7 +4,7 @@ mod common;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::{LITERAL, TABLE, World, literal_with, literal_without, text};
-use discovery_domain::{Happening, HostRepository};
+use discovery_domain::{EventKind, HostRepository};
 use discovery_testkit::emulator::item;
 use discovery_testkit::hosts::{self, key, service, weight};
 
@@ -155,7 +155,7 @@ async fn an_unreadable_row_is_remembered_once_for_each_reason() {
         .map(|event| (event.key, event.what))
         .collect();
     let unreadable = |ip, reason: &str| {
-        let what = Happening::Unreadable(reason.into());
+        let what = EventKind::Unreadable(reason.into());
         (key("reg-happy", ip), what)
     };
     let expected = [

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use discovery_domain::{Event, Happening, HostKey, Registry, ServiceName};
+use discovery_domain::{Event, EventKind, HostKey, Registry, ServiceName};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use crate::error::{HistoryRefused, Invalid};
 use crate::json::Json;
-use crate::model::{EventKind, History, HostEvent};
+use crate::model::{History, HostEvent, HostEventKind};
 use crate::registration::host_key;
 use crate::request_id::RequestId;
 use crate::schema::{
@@ -85,7 +85,7 @@ impl HistoryApi {
 }
 
 /// Remembers what the request that this task answers has done to a host.
-pub(crate) fn remember(registry: &Registry, host: &HostKey, what: Happening) {
+pub(crate) fn remember(registry: &Registry, host: &HostKey, what: EventKind) {
     let request_id = RequestId::current();
     registry.remember(host, what, Some(request_id.as_str().into()));
 }
@@ -103,40 +103,40 @@ impl From<Event> for HostEvent {
         let mut shown = Self {
             at: Moment::of(event.at),
             ip_address: AddressText(event.key.address().to_string()),
-            event: EventKind::from(&event.what),
+            event: HostEventKind::from(&event.what),
             request_id: event.request_id.map(|id| RequestIdText(id.to_string())),
             load_balancing_weight: None,
             silent_seconds: None,
             reason: None,
         };
         match event.what {
-            Happening::WeightSet(weight) => {
+            EventKind::WeightSet(weight) => {
                 shown.load_balancing_weight = Some(WeightNumber(weight.get().into()));
             }
-            Happening::Expired(silent) | Happening::Unlisted(silent) => {
+            EventKind::Expired(silent) | EventKind::Unlisted(silent) => {
                 let seconds = i64::try_from(silent.as_secs()).unwrap_or(i64::MAX);
                 shown.silent_seconds = Some(Count(seconds));
             }
-            Happening::Unreadable(reason) => shown.reason = Some(reason),
+            EventKind::Unreadable(reason) => shown.reason = Some(reason),
             _ => {}
         }
         shown
     }
 }
 
-impl From<&Happening> for EventKind {
-    fn from(what: &Happening) -> Self {
+impl From<&EventKind> for HostEventKind {
+    fn from(what: &EventKind) -> Self {
         match what {
-            Happening::Registered => Self::Registered,
-            Happening::Changed => Self::Changed,
-            Happening::WeightSet(_) => Self::WeightSet,
-            Happening::Deregistered => Self::Deregistered,
-            Happening::Expired(_) => Self::Expired,
-            Happening::Guarded => Self::Guarded,
-            Happening::Unlisted(_) => Self::Unlisted,
-            Happening::Returned => Self::Returned,
-            Happening::Released => Self::Released,
-            Happening::Unreadable(_) => Self::Unreadable,
+            EventKind::Registered => Self::Registered,
+            EventKind::Changed => Self::Changed,
+            EventKind::WeightSet(_) => Self::WeightSet,
+            EventKind::Deregistered => Self::Deregistered,
+            EventKind::Expired(_) => Self::Expired,
+            EventKind::Guarded => Self::Guarded,
+            EventKind::Unlisted(_) => Self::Unlisted,
+            EventKind::Returned => Self::Returned,
+            EventKind::Released => Self::Released,
+            EventKind::Unreadable(_) => Self::Unreadable,
         }
     }
 }

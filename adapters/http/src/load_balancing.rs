@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use discovery_domain::{
-    Happening, HostAddress, HostError, HostKey, LoadBalancingWeight, Registry, ServiceName,
+    EventKind, HostAddress, HostError, HostKey, LoadBalancingWeight, Registry, ServiceName,
 };
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -58,7 +58,7 @@ impl LoadBalancingApi {
             .await?;
         for change in &changes {
             let host = &change.row.host.key;
-            remember(&self.registry, host, Happening::WeightSet(weight));
+            remember(&self.registry, host, EventKind::WeightSet(weight));
         }
         let (hosts, request_id) = (changes.len(), RequestId::current());
         tracing::info!(%service, %weight, hosts, %request_id, "weight set");
@@ -88,7 +88,7 @@ impl LoadBalancingApi {
         let ip_address = HostAddress::parse(&ip_address.0.0).map_err(|_| HostError::NotFound)?;
         let host = HostKey::new(service.clone(), ip_address);
         self.registry.set_weight(&host, weight).await?;
-        remember(&self.registry, &host, Happening::WeightSet(weight));
+        remember(&self.registry, &host, EventKind::WeightSet(weight));
         let request_id = RequestId::current();
         tracing::info!(%service, %ip_address, %weight, %request_id, "weight set");
         Ok(WeightSet::Set)

@@ -144,7 +144,7 @@ pub(crate) struct HostEvent {
     pub(crate) at: Moment,
     /// To which host of the service
     pub(crate) ip_address: AddressText,
-    pub(crate) event: EventKind,
+    pub(crate) event: HostEventKind,
     /// The `X-Request-Id` of the request that did it; absent where the node did it by itself
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<RequestIdText>,
@@ -167,9 +167,9 @@ pub(crate) struct HostEvent {
 /// place. `returned`: it checked in again after that. `released`: an operator ended the guard, which removed it.
 /// `unreadable`: its stored row can't be read, so it is on no list
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Enum)]
-#[oai(rename = "HostEventKind", rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum EventKind {
+pub(crate) enum HostEventKind {
     /// It appeared
     Registered,
     /// It checked in with other fields or tags

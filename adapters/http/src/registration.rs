@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use discovery_domain::{
-    Change, Happening, HostAddress, HostKey, Port, Registration, Registry, Revision, ServiceName,
+    Change, EventKind, HostAddress, HostKey, Port, Registration, Registry, Revision, ServiceName,
     ServiceRepoName, Tags,
 };
 use poem::http::HeaderMap;
@@ -140,7 +140,7 @@ impl RegistrationApi {
     ) -> Result<Deregistered, DeregisterRefused> {
         let host = host_key(&service.0.0, &ip_address.0.0)?;
         self.registry.deregister(&host).await?;
-        remember(&self.registry, &host, Happening::Deregistered);
+        remember(&self.registry, &host, EventKind::Deregistered);
         tracing::info!(
             service = %host.service(),
             ip_address = %host.address(),
@@ -228,12 +228,12 @@ pub(crate) fn host_key(service: &str, address: &str) -> Result<HostKey, Invalid>
 fn note_check_in(registry: &Registry, change: &Change) {
     let key = &change.row.host.key;
     let (service, ip_address) = (key.service(), key.address());
-    let Some(news) = Happening::of_check_in(change) else {
+    let Some(news) = EventKind::of_check_in(change) else {
         tracing::debug!(%service, %ip_address, "host checked in");
         return;
     };
     let request_id = RequestId::current();
-    if news == Happening::Registered {
+    if news == EventKind::Registered {
         tracing::info!(%service, %ip_address, %request_id, "host registered");
     } else {
         tracing::info!(%service, %ip_address, %request_id, "host changed");
