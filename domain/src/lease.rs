@@ -75,6 +75,8 @@ struct State {
 impl LeaseClock {
     /// The longest time that counts between two proofs (rule 3).
     pub const LONGEST_GAP: Duration = Duration::from_secs(5);
+    /// How far ahead the clock of another node may be for its outages to be believed.
+    const MOST_AHEAD: TimeDelta = TimeDelta::hours(1);
 
     /// Starts at zero, with no outage before it.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
@@ -146,12 +148,18 @@ impl LeaseClock {
         }
     }
 
-    /// Notes an outage that another node has lived through: this one started only later.
+    /// Notes an outage that another node has lived through and told of, so it is over: where it ends later than now, the
+    /// other's clock is ahead, and one that is far ahead says nothing of outages.
     pub fn remember_outage(&self, outage: Outage) {
-        self.state().outages.add(outage);
+        let now = self.clock.wall();
+        if outage.ended - now <= Self::MOST_AHEAD {
+            let (began, ended) = (outage.began, outage.ended.min(now));
+            self.state().outages.add(Outage { began, ended });
+        }
     }
 
     /// The latest outages, for nodes that start later; one that lasts still ends now, for whoever records this ends it.
+    /// None ends in the future, whatever this node's clock has shown before.
     pub fn outages(&self) -> Vec<Outage> {
         let (now, wall) = (self.clock.monotonic(), self.clock.wall());
         let state = self.state();
@@ -159,7 +167,11 @@ impl LeaseClock {
         if let Some(outage) = state.outage_at(now, wall) {
             outages.add(outage);
         }
-        outages.all().copied().collect()
+        let ended = outages.all().map(|&Outage { began, ended }| Outage {
+            began,
+            ended: ended.min(wall),
+        });
+        ended.filter(|outage| outage.began < outage.ended).collect()
     }
 
     /// Notes that something was recorded at each of these times: what is remembered of an outage that the newest lies in
@@ -188,8 +200,11 @@ impl LeaseClock {
         let mut state = self.state();
         state.outages.disproved_by(last_check_in);
         let ongoing = state.outage_at(now, wall);
-        let ongoing = ongoing.map_or(TimeDelta::zero(), |outage| outage.after(last_check_in));
-        let age = wall - last_check_in - state.outages.since(last_check_in) - ongoing;
+        let ongoing = ongoing.map_or(TimeDelta::zero(), |outage| {
+            outage.between(last_check_in, wall)
+        });
+        let outages = state.outages.between(last_check_in, wall) + ongoing;
+        let age = wall - last_check_in - outages;
         state.lease_at(now) - age.to_std().unwrap_or(Duration::ZERO)
     }
 

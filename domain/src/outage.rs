@@ -26,9 +26,9 @@ impl Outage {
         self.began < moment && moment < self.ended
     }
 
-    /// The part of it that lies after a check-in.
-    pub(crate) fn after(&self, check_in: DateTime<Utc>) -> TimeDelta {
-        (self.ended - self.began.max(check_in)).max(TimeDelta::zero())
+    /// The part of it that lies after a check-in, and has passed.
+    pub(crate) fn between(&self, check_in: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
+        (self.ended.min(now) - self.began.max(check_in)).max(TimeDelta::zero())
     }
 }
 
@@ -99,8 +99,8 @@ impl Outages {
     }
 
     /// For how long since a check-in nobody could check in.
-    pub(crate) fn since(&self, check_in: DateTime<Utc>) -> TimeDelta {
-        self.all().map(|outage| outage.after(check_in)).sum()
+    pub(crate) fn between(&self, check_in: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
+        self.all().map(|outage| outage.between(check_in, now)).sum()
     }
 
     /// All of them.
@@ -135,9 +135,10 @@ mod tests {
             outages.add(outage(began, ended));
         }
         assert_eq!(all(&outages), [outage(0, 30), outage(40, 50)]);
-        assert_eq!(outages.since(at(-5)), TimeDelta::seconds(40));
-        assert_eq!(outages.since(at(25)), TimeDelta::seconds(15));
-        assert_eq!(outages.since(at(50)), TimeDelta::zero());
+        assert_eq!(outages.between(at(-5), at(70)), TimeDelta::seconds(40));
+        assert_eq!(outages.between(at(25), at(70)), TimeDelta::seconds(15));
+        assert_eq!(outages.between(at(50), at(70)), TimeDelta::zero());
+        assert_eq!(outages.between(at(25), at(42)), TimeDelta::seconds(7));
     }
 
     #[test]

@@ -190,6 +190,36 @@ fn rule_4_a_node_that_starts_after_an_outage_learns_of_it_from_another() {
 }
 
 #[test]
+fn rule_4_an_outage_that_another_node_tells_of_is_over_however_far_its_clock_is_ahead() {
+    let (clock, lease, now) = started();
+    let died = now - TimeDelta::minutes(5);
+    let minute = |minute| now + TimeDelta::minutes(minute);
+    for ended in [minute(5), minute(60 * 24 * 3650)] {
+        let began = minute(-1);
+        lease.remember_outage(Outage { began, ended });
+    }
+    assert_eq!(age(&lease, died), Duration::from_mins(4));
+    clock.advance_proving(&lease, Duration::from_mins(3));
+    assert_eq!(age(&lease, died), Duration::from_mins(7));
+}
+
+#[test]
+fn rule_4_a_node_whose_clock_was_ahead_when_it_started_tells_of_no_outage_in_the_future() {
+    let clock = ManualClock::new();
+    clock.jump(TimeDelta::hours(2));
+    let lease = LeaseClock::new(clock.clone());
+    clock.jump(-TimeDelta::hours(2));
+    let now = clock.wall();
+    lease.remember_proof(now - TimeDelta::minutes(1));
+    assert_eq!(lease.outages().len(), 1);
+    assert_eq!(lease.outages()[0].ended, now);
+    assert_eq!(
+        age(&lease, now - TimeDelta::minutes(5)),
+        Duration::from_mins(4)
+    );
+}
+
+#[test]
 fn rule_4_time_between_the_last_proof_and_the_start_ages_nobody() {
     let (_, lease, now) = started();
     lease.remember_proof(now - TimeDelta::hours(3));
