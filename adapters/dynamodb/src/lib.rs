@@ -47,6 +47,7 @@ use known::KnownRows;
 use left_out::LeftOut;
 use metrics::Metrics;
 use order::Order;
+use proof::Records;
 use recent::RecentWrites;
 use table::Table;
 
@@ -57,6 +58,7 @@ pub struct DynamoDbHostRepository {
     checked: OnceCell<()>,
     recalled: OnceCell<()>,
     surveyed: OnceCell<()>,
+    records: Records,
     lease: Arc<LeaseClock>,
     known: KnownRows,
     recent: RecentWrites,
@@ -87,6 +89,7 @@ impl DynamoDbHostRepository {
             checked: OnceCell::new(),
             recalled: OnceCell::new(),
             surveyed: OnceCell::new(),
+            records: Records::new(),
             known: KnownRows::new(Arc::clone(&lease)),
             lease,
             recent: RecentWrites::default(),
@@ -127,6 +130,7 @@ impl DynamoDbHostRepository {
     ) -> Result<T, E> {
         let write = async {
             self.survey().await?;
+            self.record_outage().await?;
             write.await
         };
         timeout(Self::LONGEST_WRITE, write)
@@ -214,6 +218,6 @@ impl HostRepository for DynamoDbHostRepository {
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.check_table().await?;
         self.survey().await?;
-        self.table.record(now, &self.lease.outages()).await
+        self.record(now).await
     }
 }

@@ -1,8 +1,11 @@
 //! The small shared row by which nodes prove that the store can record (liveness rules 3 and 4).
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use chrono::{DateTime, Utc};
-use discovery_domain::{Outage, StoreError};
+use discovery_domain::{LeaseClock, Outage, StoreError};
+use tokio::sync::Mutex;
 
 use crate::DynamoDbHostRepository;
 use crate::date;
@@ -17,7 +20,60 @@ const PROOF: &str = "last proof";
 /// does not tell them of any before it.
 const OUTAGES: &str = "outages";
 
+/// What this node has recorded in its life.
+pub(crate) struct Records {
+    has_any: AtomicBool,
+    /// How often the end of an outage was recorded or could not be, and what came of it last: however many writes wait
+    /// for that, there is one attempt at a time.
+    attempts: AtomicU64,
+    last_attempt: Mutex<Result<(), StoreError>>,
+}
+
+impl Records {
+    pub(crate) fn new() -> Self {
+        Self {
+            has_any: AtomicBool::new(false),
+            attempts: AtomicU64::new(0),
+            last_attempt: Mutex::new(Ok(())),
+        }
+    }
+}
+
 impl DynamoDbHostRepository {
+    /// Records a moment, and the outages before it.
+    pub(crate) async fn record(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let before = self.table.record(now, &self.lease.outages()).await?;
+        self.records.has_any.store(true, Ordering::Relaxed);
+        self.lease.prove();
+        Ok(before)
+    }
+
+    /// Records an outage before anything else is written after it: a node that starts in between would take the first
+    /// check-in for a sign that hosts could check in all the time.
+    pub(crate) async fn record_outage(&self) -> Result<(), StoreError> {
+        if !self.owes_a_record() {
+            return Ok(());
+        }
+        let seen = self.records.attempts.load(Ordering::Relaxed);
+        let mut last = self.records.last_attempt.lock().await;
+        if self.records.attempts.load(Ordering::Relaxed) == seen {
+            *last = self.record(self.lease.now().wall).await.map(drop);
+            self.records.attempts.fetch_add(1, Ordering::Relaxed);
+        }
+        last.clone()
+    }
+
+    /// Whether this node knows of an outage that the table may not tell of.
+    fn owes_a_record(&self) -> bool {
+        let before = || self.lease.silent_before_start();
+        let is_first = || !self.records.has_any.load(Ordering::Relaxed);
+        self.lease.since_proof() > LeaseClock::LONGEST_GAP
+            || is_first() && before() > LeaseClock::LONGEST_GAP
+    }
+
     /// Reads, once and before anything else, what the store remembers: without it a node that starts after an outage
     /// would take every host for expired that could not check in meanwhile.
     pub(crate) async fn recall(&self) -> Result<(), StoreError> {

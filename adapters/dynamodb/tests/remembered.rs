@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use common::{Node, World};
 use discovery_domain::{Clock as _, HostRepository, LeaseClock, Row};
 use discovery_testkit::proxy::Fault;
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 const OUTAGE: Duration = Duration::from_hours(3);
@@ -72,6 +73,45 @@ async fn a_check_in_that_ends_an_outage_leaves_the_rest_of_it_to_a_node_that_sta
         age <= LeaseClock::LONGEST_GAP + Duration::from_secs(3),
         "{age:?}"
     );
+}
+
+#[tokio::test]
+async fn a_check_in_that_ends_an_outage_hides_it_from_no_node_that_starts_before_the_next_proof() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    prove(&node).await;
+    for (service, lived_through) in [("first", true), ("second", false)] {
+        world.clock.advance(OUTAGE);
+        let started = world.node().await;
+        let node = if lived_through { &node } else { &started };
+        node.requests();
+        node.register(service, "10.0.0.1").await;
+        assert_eq!(node.requests(), "PutItem 1, UpdateItem 1");
+        node.register(service, "10.0.0.2").await;
+        assert_eq!(node.requests(), "PutItem 1");
+        world.clock.advance(Duration::from_millis(100));
+        let age = age_at_first_sight(&world).await;
+        assert!(age < 3 * LeaseClock::LONGEST_GAP, "{age:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_check_in_is_stored_while_the_outage_before_it_can_not_be_recorded() {
+    let world = World::new().await;
+    let node = world.node().await;
+    node.register("web", "10.0.0.1").await;
+    world.clock.advance(OUTAGE);
+    node.proxy.set_fault(Fault::SERVER_ERROR.on("UpdateItem"));
+    let check_ins = ["10.0.0.2", "10.0.0.3"].map(|ip| node.check_in("web", ip));
+    let check_ins = check_ins.map(|check_in| node.repository.check_in(check_in));
+    for refused in join_all(check_ins).await {
+        refused.expect_err("the outage is not recorded");
+    }
+    assert!(world.item("web", "10.0.0.2").await.is_none());
+    node.proxy.heal();
+    node.register("web", "10.0.0.2").await;
+    assert!(world.item("web", "10.0.0.2").await.is_some());
 }
 
 #[tokio::test]
