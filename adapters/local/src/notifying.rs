@@ -1,6 +1,7 @@
 //! A store that says which services this node has changed, for whoever must tell others at once.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,21 +12,77 @@ use discovery_domain::{
 use tokio::sync::broadcast;
 
 /// Announces the services whose lists a write through this node has changed, once it is stored. A heartbeat of a
-/// listed host is no change. Who falls behind by more than the channel holds must take it that anything has changed.
+/// listed host is no change, unless a write before it failed that may have been stored all the same. Who falls behind by
+/// more than the channel holds must take it that anything has changed.
 pub struct Notifying {
     inner: Arc<dyn HostRepository>,
     announce: broadcast::Sender<ServiceName>,
+    /// The services of writes that have failed, or nobody waits for any more, since the store last answered one.
+    in_doubt: Mutex<HashSet<ServiceName>>,
+}
+
+/// A write that may change a service: until it is known what came of it, the service is in doubt.
+struct Writing<'a> {
+    to: &'a Notifying,
+    service: &'a ServiceName,
+    is_answered: bool,
 }
 
 impl Notifying {
     /// Announces what is written to a store. Nobody needs to listen.
     pub fn new(inner: Arc<dyn HostRepository>, announce: broadcast::Sender<ServiceName>) -> Self {
-        Self { inner, announce }
+        Self {
+            inner,
+            announce,
+            in_doubt: Mutex::default(),
+        }
     }
 
     fn changed(&self, service: &ServiceName) {
         // An error says that nobody listens.
         let _ = self.announce.send(service.clone());
+    }
+
+    /// Puts a service in doubt until the write that begins now is answered.
+    fn begin<'a>(&'a self, service: &'a ServiceName) -> Writing<'a> {
+        Writing {
+            to: self,
+            service,
+            is_answered: false,
+        }
+    }
+
+    fn in_doubt(&self) -> MutexGuard<'_, HashSet<ServiceName>> {
+        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writing<'_> {
+    /// The most services that are remembered as in doubt: beyond them lists are read again in their time.
+    const MOST_IN_DOUBT: usize = 10_000;
+
+    /// The store has answered: the service is announced if that changed it, or a write before may have.
+    fn end(mut self, changed: bool) {
+        self.is_answered = true;
+        let mut in_doubt = self.to.in_doubt();
+        // Most often nothing is, and then a heartbeat need not look.
+        let may_have_changed = !in_doubt.is_empty() && in_doubt.remove(self.service);
+        drop(in_doubt);
+        if changed || may_have_changed {
+            self.to.changed(self.service);
+        }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let mut in_doubt = self.to.in_doubt();
+        if in_doubt.len() < Self::MOST_IN_DOUBT {
+            in_doubt.insert(self.service.clone());
+        }
     }
 }
 
@@ -33,13 +90,12 @@ impl Notifying {
 impl HostRepository for Notifying {
     async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
         let asked = check_in.clone();
+        let writing = self.begin(asked.key.service());
         let change = self.inner.check_in(check_in).await?;
         let heartbeat = change.previous.as_ref().is_some_and(|previous| {
             asked.renews(previous) && previous.host.differs_only_in_check_in(&change.row.host)
         });
-        if !heartbeat {
-            self.changed(asked.key.service());
-        }
+        writing.end(!heartbeat);
         Ok(change)
     }
 
@@ -72,10 +128,9 @@ impl HostRepository for Notifying {
         key: &HostKey,
         weight: LoadBalancingWeight,
     ) -> Result<Option<Change>, StoreError> {
+        let writing = self.begin(key.service());
         let change = self.inner.set_weight(key, weight).await?;
-        if change.as_ref().is_some_and(has_effect) {
-            self.changed(key.service());
-        }
+        writing.end(change.as_ref().is_some_and(has_effect));
         Ok(change)
     }
 
@@ -84,27 +139,27 @@ impl HostRepository for Notifying {
         service: &ServiceName,
         weight: LoadBalancingWeight,
     ) -> Result<Vec<Change>, StoreError> {
+        let writing = self.begin(service);
         let outcome = self.inner.set_weight_of_service(service, weight).await;
-        // After an error some hosts may have changed.
-        if outcome.as_ref().map_or(true, |changes| !changes.is_empty()) {
-            self.changed(service);
+        match &outcome {
+            Ok(changes) => writing.end(!changes.is_empty()),
+            // Some hosts may have changed.
+            Err(_) => self.changed(service),
         }
         outcome
     }
 
     async fn delete(&self, key: &HostKey) -> Result<Option<Removed>, StoreError> {
+        let writing = self.begin(key.service());
         let removed = self.inner.delete(key).await?;
-        if removed.is_some() {
-            self.changed(key.service());
-        }
+        writing.end(removed.is_some());
         Ok(removed)
     }
 
     async fn delete_unrenewed(&self, seen: &Row) -> Result<bool, StoreError> {
+        let writing = self.begin(seen.host.key.service());
         let removed = self.inner.delete_unrenewed(seen).await?;
-        if removed {
-            self.changed(seen.host.key.service());
-        }
+        writing.end(removed);
         Ok(removed)
     }
 

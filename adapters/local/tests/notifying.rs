@@ -9,6 +9,7 @@ use discovery_domain::{CheckIn, HostRepository, LeaseClock};
 use discovery_local::{InMemoryHostRepository, Notifying};
 use discovery_testkit::hosts::{self, HOST_TTL, key, port, service, tags_with, weight};
 use discovery_testkit::{Fault, Faulty, ManualClock, Store, storage_contract};
+use futures_util::FutureExt;
 use tokio::sync::broadcast::{self, Receiver};
 
 struct Rig {
@@ -146,6 +147,40 @@ async fn what_had_no_effect_is_not_announced() {
     );
     assert!(rig.repository().check_in(refused).await.is_err());
     assert_eq!(rig.announced(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_may_have_been_stored_although_it_failed_is_announced_with_the_next_answer() {
+    let mut rig = rig();
+    let host = key("users", "10.0.0.1");
+    rig.store.register("users", "10.0.0.1").await;
+    rig.announced();
+    for fault in [Fault::Refuse, Fault::Hang] {
+        for write in ["check-in", "weight", "deletion"] {
+            rig.faulty.set(fault);
+            let beat = rig.store.check_in("users", "10.0.0.1");
+            let repository = rig.repository();
+            // Nobody waits any longer for what hangs.
+            let succeeds = match write {
+                "check-in" => is_stored(repository.check_in(beat)),
+                "weight" => is_stored(repository.set_weight(&host, weight(5))),
+                _ => is_stored(repository.delete(&host)),
+            };
+            assert!(!succeeds, "{write}");
+            assert_eq!(rig.announced(), [""; 0]);
+            rig.faulty.set(Fault::None);
+            rig.store.register("orders", "10.0.0.9").await;
+            rig.announced();
+            rig.store.register("users", "10.0.0.1").await;
+            assert_eq!(rig.announced(), ["users"], "{write}");
+            rig.store.register("users", "10.0.0.1").await;
+            assert_eq!(rig.announced(), [""; 0]);
+        }
+    }
+}
+
+fn is_stored<T, E>(write: impl Future<Output = Result<T, E>>) -> bool {
+    write.now_or_never().is_some_and(|outcome| outcome.is_ok())
 }
 
 #[tokio::test]
