@@ -81,7 +81,11 @@ impl Entry {
 
     /// The load under way, or the one that `start` makes.
     pub(super) fn flight(&self, start: impl FnOnce() -> Flight) -> Flight {
-        self.state().flight.get_or_insert_with(start).clone()
+        let mut state = self.state();
+        if state.flight.as_ref().is_some_and(Flight::is_lost) {
+            state.end_flight();
+        }
+        state.flight.get_or_insert_with(start).clone()
     }
 
     /// Takes what a load brought, under what this node wrote meanwhile. Rows that are as before stay the same `Arc`s,
@@ -119,10 +123,7 @@ impl Entry {
 
     /// Notes that a load ended without a list.
     pub(super) fn failed(&self) {
-        let mut state = self.state();
-        state.flight = None;
-        state.written.clear();
-        state.disordered = false;
+        self.state().end_flight();
     }
 
     /// Shows a write of this node at once. Two writes of one host may be answered in another order than they were
@@ -143,16 +144,20 @@ impl Entry {
 
     /// Has the list read again before it is trusted: a write ended without saying whether it was done.
     pub(super) fn doubt(&self) {
-        let mut state = self.state();
-        state.disordered |= state.flight.is_some();
-        if let Some(read) = &mut state.read {
-            read.doubted = true;
-        }
+        self.state().doubt();
+    }
+
+    /// Whether the list has to be read again before it is trusted.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.state().read.is_some_and(|read| read.doubted)
     }
 
     /// Has the list read again before it is trusted: another node has changed it by then.
     pub(super) fn outdated(&self, at: LeaseInstant) {
-        self.state().outdated_at = Some(at);
+        let mut state = self.state();
+        state.outdated_at = Some(at);
+        // A reading of the same instant may be older: the lease clock stands still in an outage.
+        state.doubt();
     }
 
     /// The lease time before which no reading of the list will do.
@@ -176,7 +181,27 @@ impl Entry {
     }
 }
 
+impl Flight {
+    /// Whether it will never land, because what flew it has panicked.
+    fn is_lost(&self) -> bool {
+        self.ended.has_changed().is_err()
+    }
+}
+
 impl State {
+    fn doubt(&mut self) {
+        self.disordered |= self.flight.is_some();
+        if let Some(read) = &mut self.read {
+            read.doubted = true;
+        }
+    }
+
+    fn end_flight(&mut self) {
+        self.flight = None;
+        self.written.clear();
+        self.disordered = false;
+    }
+
     fn list(&mut self) -> Arc<HostList> {
         let rows = &self.rows;
         self.list
@@ -218,14 +243,32 @@ mod tests {
         }
     }
 
-    fn take_off(entry: &Entry) {
-        let (_end, ended) = watch::channel(None);
-        entry.flight(|| Flight {
-            began: LeaseInstant::DISTANT_PAST,
-            began_at: Duration::ZERO,
-            landed_before: 0,
-            ended,
+    type End = watch::Sender<Option<Result<(), StoreError>>>;
+
+    /// Starts a load, unless one is under way; it is lost when what this returns is dropped.
+    fn take_off(entry: &Entry) -> Option<End> {
+        let mut started = None;
+        entry.flight(|| {
+            let (end, ended) = watch::channel(None);
+            started = Some(end);
+            Flight {
+                began: LeaseInstant::DISTANT_PAST,
+                began_at: Duration::ZERO,
+                landed_before: 0,
+                ended,
+            }
         });
+        started
+    }
+
+    #[test]
+    fn a_load_that_is_lost_does_not_keep_others_from_starting() {
+        let entry = Entry::default();
+        let first = take_off(&entry);
+        assert!(first.is_some());
+        assert!(take_off(&entry).is_none(), "the first is under way");
+        drop(first);
+        assert!(take_off(&entry).is_some());
     }
 
     #[test]
@@ -235,11 +278,11 @@ mod tests {
             if was_read_before {
                 entry.landed(&Rows::default(), read());
             }
-            take_off(&entry);
+            let _first = take_off(&entry);
             entry.doubt();
             entry.landed(&Rows::default(), read());
             assert!(entry.fresh(|_| true).is_none());
-            take_off(&entry);
+            let _second = take_off(&entry);
             entry.landed(&Rows::default(), read());
             assert!(entry.fresh(|_| true).is_some());
         }

@@ -44,7 +44,9 @@ impl Cached {
             let patience =
                 (came.min(began_at) + Self::PATIENCE).saturating_sub(self.0.clock.monotonic());
             match self.landing(&entry, flight, patience).await {
-                Some(Ok(())) if began < not_before => is_first_load = false,
+                Some(Ok(())) if began < not_before || is_first_load && entry.is_doubted() => {
+                    is_first_load = false;
+                }
                 Some(Ok(())) => return entry.last_read().ok_or_else(abandoned),
                 Some(Err(error)) => return entry.last_known().ok_or(error),
                 None => {

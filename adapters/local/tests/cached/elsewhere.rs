@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discovery_domain::{CheckIn, HostRepository, LeaseInstant};
+use discovery_domain::{CheckIn, HostRepository, LeaseClock, LeaseInstant};
 use discovery_testkit::{Fault, hosts};
 
 use super::{TTL, hosts_in, rig};
@@ -46,6 +46,24 @@ async fn rule_16_what_another_node_has_changed_is_read_again_and_nothing_else() 
         .await
         .expect("the last known list is there");
     assert!(stale.stale.is_some());
+}
+
+#[tokio::test]
+async fn rule_16_what_another_node_has_changed_is_read_again_also_while_the_lease_clock_stands_still()
+ {
+    let rig = rig(TTL);
+    rig.store.register("users", "10.0.0.1").await;
+    rig.store.clock.advance(2 * LeaseClock::LONGEST_GAP);
+    rig.read("users").await.expect("it is read");
+    for _ in 0..2 {
+        rig.cached
+            .changed_elsewhere(&[hosts::service("users")].into());
+        let before = rig.faulty.lists();
+        for _ in 0..2 {
+            rig.read("users").await.expect("it is read");
+        }
+        assert_eq!(rig.faulty.lists() - before, 1);
+    }
 }
 
 #[tokio::test]
