@@ -170,7 +170,8 @@ impl HeldBack {
             held: None,
         };
         let mut state = self.state();
-        if state.changes == changes {
+        let stored_later = |newer: &Known| newer.stored.renewed > known.stored.renewed;
+        if state.changes == changes && !state.known(&key).is_some_and(stored_later) {
             state.hosts_of(key.service()).insert(key, known);
         }
         Ok(change)
