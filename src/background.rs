@@ -88,9 +88,37 @@ pub(crate) fn tell_envoys(tasks: &mut JoinSet<()>, xds: &Arc<Xds>, here: Receive
     tasks.spawn(async move { follower.follow(here, Origin::Here).await });
 }
 
+/// Waits for one of the tasks to panic.
+pub(crate) async fn a_panic(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err_and(|error| error.is_panic()) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
 /// Ticks at once and then every `pause`; what was missed is not made up for.
 pub(crate) fn every(pause: Duration) -> Interval {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_noticed_and_an_end_is_none() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {});
+        let nothing = timeout(Duration::from_millis(10), a_panic(&mut tasks));
+        nothing.await.expect_err("nothing panics");
+        tasks.spawn(async { panic!("by a test") });
+        tasks.spawn(std::future::pending());
+        a_panic(&mut tasks).await;
+    }
 }

@@ -13,8 +13,9 @@ use discovery_local::{OpenError, SystemClock};
 use discovery_xds::{GRPC_SERVICES, Xds, XdsApi, XdsMetrics};
 use poem::EndpointExt;
 use prometheus_client::registry::Registry as Metrics;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::background::{self, Work};
 use crate::server::{Places, Server, Signals, bind, exit_at_the_next};
@@ -28,9 +29,9 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 /// How long a stop waits for the store to record that it was the end.
 const LAST_PROOF_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why a node did not start.
+/// Why a node did not start, or not serve to the end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
+pub(crate) enum Failure {
     /// Its address is not to be had.
     #[error("can't serve on {0}")]
     Bind(SocketAddr, #[source] io::Error),
@@ -40,6 +41,9 @@ pub(crate) enum StartError {
     /// It could not be told to stop.
     #[error("signals can't be caught")]
     Signals(#[source] io::Error),
+    /// Part of it has panicked, as its log tells.
+    #[error("a task of the node has panicked")]
+    Task,
 }
 
 /// Serves until the process is told to stop.
@@ -47,8 +51,8 @@ pub(crate) async fn run(
     settings: &Settings,
     access_log: Arc<dyn AccessLog>,
     mut metrics: Metrics,
-) -> Result<(), StartError> {
-    let signals = Signals::catch().map_err(StartError::Signals)?;
+) -> Result<(), Failure> {
+    let signals = Signals::catch().map_err(Failure::Signals)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let (mut storage, registry) = open(settings, &clock, &mut metrics).await?;
     let health = Arc::new(Health::default());
@@ -70,20 +74,28 @@ pub(crate) async fn run(
     let work = work(settings, &storage, &registry, &health, &places);
     let mut tasks = background::start(work, &mut metrics);
     background::tell_envoys(&mut tasks, &xds, storage.changes.subscribe());
-    if let Some(other_nodes) = storage.other_nodes.take() {
-        other_nodes.join(&mut tasks, &xds, storage.changes.subscribe());
-    }
+    let others = storage.other_nodes.take();
+    let telling = others.map(|others| others.join(&mut tasks, &xds, storage.changes.subscribe()));
     let app = app(
         settings, &registry, &health, &xds, clock, access_log, metrics,
     );
-    let stop = told_to_stop(signals, settings.shutdown_delay, &health, &xds);
+    let mut is_whole = true;
+    let stop = async {
+        is_whole = has_to_stop(signals, &mut tasks).await;
+        health.stops();
+        sleep(Duration::from_secs(settings.shutdown_delay)).await;
+        xds.stop();
+    };
     serve(settings, Server::new(app, places), stop).await?;
     drop(tasks);
     // First, for whoever stops the process may not have the patience for the rest of an outage.
     storage.save_lists().await;
+    if let Some(telling) = telling {
+        telling.end().await;
+    }
     record_the_end(&registry).await;
     storage.close().await;
-    Ok(())
+    if is_whole { Ok(()) } else { Err(Failure::Task) }
 }
 
 /// The store, and the rules over it.
@@ -112,9 +124,9 @@ async fn serve(
     settings: &Settings,
     server: Server,
     stop: impl Future<Output = ()>,
-) -> Result<(), StartError> {
+) -> Result<(), Failure> {
     let address = SocketAddr::new(settings.bind_address, settings.port);
-    let refused = |error| StartError::Bind(address, error);
+    let refused = |error| Failure::Bind(address, error);
     let listener = bind(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     info!(%address, "listening");
@@ -202,14 +214,21 @@ fn grpc(prefix: &'static str, xds: &Xds) -> Mount {
     }
 }
 
-/// Waits for a signal, and then for load balancers to turn away; streams turn to another node at the end.
-async fn told_to_stop(mut signals: Signals, delay: u64, health: &Health, xds: &Xds) {
-    let signal = signals.next().await.as_raw_value();
-    health.stops();
-    info!(signal, "stopping");
+/// Waits for a signal, or for the panic of a task without which the node would serve what is not so; tells whether it was
+/// a signal.
+async fn has_to_stop(mut signals: Signals, tasks: &mut JoinSet<()>) -> bool {
+    let is_signal = tokio::select! {
+        signal = signals.next() => {
+            info!(signal = signal.as_raw_value(), "stopping");
+            true
+        }
+        () = background::a_panic(tasks) => {
+            error!("stopping, for a task of the node has panicked: start it again");
+            false
+        }
+    };
     tokio::spawn(exit_at_the_next(signals));
-    sleep(Duration::from_secs(delay)).await;
-    xds.stop();
+    is_signal
 }
 
 /// Has the store record that it could until now, so that the time until the next start counts as an outage.

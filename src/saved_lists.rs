@@ -1,7 +1,7 @@
 //! The lists that a node saves, to have something to serve when it starts while its store is down.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use discovery_local::{Cached, LoadError};
@@ -17,6 +17,8 @@ pub(crate) struct SavedLists {
     store: String,
     max_age: Duration,
     max_bytes: usize,
+    /// Held while they are written: the last time may meet one of the times between.
+    writing: Mutex<()>,
 }
 
 impl SavedLists {
@@ -29,6 +31,7 @@ impl SavedLists {
                 store: settings.table_in_words(),
                 max_age: Duration::from_secs(settings.snapshot_max_age),
                 max_bytes: settings.snapshot_max_mib << 20,
+                writing: Mutex::default(),
             })
         })
     }
@@ -65,6 +68,7 @@ impl SavedLists {
     }
 
     fn write(&self) -> std::io::Result<usize> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;
         }

@@ -1,5 +1,6 @@
 //! Two nodes on one table, with hosts that check in and operators that weigh and delete them on either node at the
-//! same time: nothing that was acknowledged is lost, and nothing that was deleted comes back.
+//! same time: nothing that was acknowledged is lost, nothing that was deleted comes back, and each shows at once what the
+//! other has changed.
 
 mod support;
 
@@ -37,13 +38,44 @@ async fn nothing_acknowledged_is_lost_on_two_nodes_that_share_a_table() {
     assert!(operations >= 10_000, "only {operations} operations");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_shows_what_another_has_changed_however_long_it_keeps_its_lists() {
+    let emulator = Emulator::start().await;
+    let url = emulator.url().to_owned();
+    let shown = tokio::task::spawn_blocking(move || {
+        let cache = [("CACHE_TYPE", "simple"), ("CACHE_TTL", "3600")];
+        let [one, other] = [(); 2].map(|()| node_with(&url, &cache));
+        assert!(found(other.address, 1).is_none());
+        register(&mut Connection::to(one.address), 1, "first");
+        wait_until("the other node shows the host", || found(other.address, 1));
+        register(&mut Connection::to(one.address), 1, "second");
+        wait_until("the other node shows the change", || {
+            found(other.address, 1).filter(|host| host["revision"] == "second")
+        });
+        // Right after another change, so that it waits for its turn to be told when the node is stopped.
+        register(&mut Connection::to(one.address), 2, "first");
+        let deleted = one.call("DELETE", "/v1/registration/service-1/10.0.0.1");
+        assert_eq!(deleted.status, 200, "{deleted:?}");
+        assert!(one.stop().success());
+        wait_until("the other node shows the last deletion", || {
+            found(other.address, 1).is_none().then_some(())
+        });
+    });
+    shown.await.expect("the other node shows everything");
+}
+
 fn node(url: &str) -> Node {
-    let node = Node::start(&[
+    node_with(url, &[])
+}
+
+fn node_with(url: &str, more: &[(&str, &str)]) -> Node {
+    let table = [
         ("BACKEND_STORAGE", "DynamoDB"),
         ("DYNAMODB_TABLE_HOSTS", "hosts"),
         ("DYNAMODB_URL", url),
         ("DYNAMODB_CREATE_TABLES_IN_APP", "true"),
-    ]);
+    ];
+    let node = Node::start(&[&table, more].concat());
     wait_until("the node is ready", || {
         (node.call("GET", "/readyz").status == 200).then_some(())
     });

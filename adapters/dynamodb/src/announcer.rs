@@ -29,6 +29,8 @@ pub struct Announcer {
     lease: Arc<LeaseClock>,
     node: Arc<str>,
     ours: Ours,
+    /// Whether something was noted that is not written yet.
+    owes: bool,
 }
 
 /// Learns which services the other nodes change.
@@ -49,6 +51,7 @@ pub(crate) fn pair(table: &Arc<Table>, lease: &Arc<LeaseClock>) -> (Announcer, L
         lease: Arc::clone(lease),
         node: Arc::clone(&node),
         ours: Ours::default(),
+        owes: false,
     };
     let listener = Listener {
         table: Arc::clone(table),
@@ -65,11 +68,18 @@ impl Announcer {
     /// Notes that this node has changed a service.
     pub fn changed(&mut self, service: ServiceName) {
         self.ours.changed(service);
+        self.owes = true;
     }
 
     /// Notes that this node has changed services, and does not know which.
     pub fn missed(&mut self) {
         self.ours.missed();
+        self.owes = true;
+    }
+
+    /// Whether something was noted that is not written yet.
+    pub fn owes(&self) -> bool {
+        self.owes
     }
 
     /// Writes what was noted to this node's row; after an error it is written next time. To be called once a second at
@@ -77,7 +87,10 @@ impl Announcer {
     pub async fn announce(&mut self) -> Result<(), StoreError> {
         let item = item_of(&self.node, self.lease.now().wall, &self.ours.announced());
         match self.table.put(item, &Expression::default()).await {
-            Ok(_before) => self.ours.written(),
+            Ok(_before) => {
+                self.ours.written();
+                self.owes = false;
+            }
             Err(refusal) => return Err(self.table.unconditional(refusal)),
         }
         Ok(())
