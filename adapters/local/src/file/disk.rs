@@ -7,7 +7,10 @@ pub(super) use create::{damaged, open_checked};
 pub(super) use repair::RepairError;
 
 use std::collections::HashMap;
+use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -51,6 +54,10 @@ pub(super) struct Disk {
     session_found: String,
     /// Not there while the file is closed after a failure.
     database: Option<Database>,
+    /// The same file, to find out whether it is still the one at the path.
+    opened: File,
+    /// The disk that the folder is on.
+    device: u64,
 }
 
 /// When a commit was made, by the clocks that a file keeps.
@@ -74,12 +81,17 @@ impl Disk {
         }
         let database = opener(path).map_err(|error| create::open_error(path, error))?;
         create::check_ours(path, &database)?;
+        let unreadable = |error| create::open_error(path, redb_io(error));
+        let opened = File::open(path).map_err(unreadable)?;
+        let device = folder_of(path).map_err(unreadable)?.dev();
         let mut disk = Self {
             path: path.to_owned(),
             opener,
             session: format!("{:016x}", RandomState::new().hash_one(path)),
             session_found: String::new(),
             database: Some(database),
+            opened,
+            device,
         };
         disk.session_found = disk
             .session_in_file()
@@ -141,6 +153,22 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes sure that what was committed is where the next start looks for it: somebody may have removed the file, or
+    /// put another in its place.
+    pub(super) fn check_place(&self) -> Result<(), RepairError> {
+        let there = match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RepairError::Gone);
+            }
+            there => there?,
+        };
+        let ours = self.opened.metadata()?;
+        let place = |file: &Metadata| (file.dev(), file.ino());
+        (place(&ours) == place(&there))
+            .then_some(())
+            .ok_or(RepairError::Replaced)
+    }
+
     /// Closes the file, so that the next opening has nothing to recover.
     pub(super) fn close(mut self) -> Result<(), DatabaseError> {
         self.database.take().map_or(Ok(()), Database::close)
@@ -165,4 +193,13 @@ impl Disk {
     fn database(&self) -> Result<&Database, redb::Error> {
         self.database.as_ref().ok_or(redb::Error::DatabaseClosed)
     }
+}
+
+/// What is known of the folder that a file is in.
+fn folder_of(path: &Path) -> io::Result<Metadata> {
+    fs::metadata(create::folder(path))
+}
+
+fn redb_io(error: io::Error) -> DatabaseError {
+    DatabaseError::Storage(redb::StorageError::Io(error))
 }

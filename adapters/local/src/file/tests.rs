@@ -4,6 +4,7 @@ mod disk_trouble;
 mod faulty;
 mod flipped;
 mod foreign;
+mod moved;
 mod queue;
 mod truncated;
 mod unreadable;

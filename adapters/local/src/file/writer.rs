@@ -213,7 +213,10 @@ impl Rounds {
     fn commit(&mut self, writes: Writes) -> Result<(), StoreError> {
         let work = &mut self.work;
         let now = work.stamp();
-        let committed = caught(|| Ok(work.disk.commit(&writes, &work.timeline, now)?));
+        let committed = caught(|| {
+            work.disk.commit(&writes, &work.timeline, now)?;
+            work.disk.check_place()
+        });
         if let Err(cause) = committed {
             return Err(self.fails(cause));
         }

@@ -92,10 +92,7 @@ pub(super) fn check_ours(path: &Path, database: &Database) -> Result<(), OpenErr
 /// Makes a file. It gets its name when it is complete, so that a file of that name is never half made; if another
 /// process makes one meanwhile, that one stays.
 pub(super) fn create(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder(path);
     fs::create_dir_all(folder).map_err(|error| io_error(folder, "create the folder", error))?;
     let unfinished = unfinished(path);
     let made = fill(&unfinished, now)
@@ -109,6 +106,13 @@ pub(super) fn create(path: &Path, now: DateTime<Utc>) -> Result<(), OpenError> {
         }
         _ => made,
     }
+}
+
+/// The folder of a file.
+pub(super) fn folder(path: &Path) -> &Path {
+    let folder = path.parent();
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 /// A name beside the file that no other process chooses.

@@ -1,12 +1,14 @@
 //! Getting back to a file that can be trusted after one that could not be written.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use redb::{ReadableDatabase, ReadableTable, Table as DiskTable};
 
-use super::{Disk, HOSTS, META, META_SESSION, Stamp};
+use super::{Disk, HOSTS, META, META_SESSION, Stamp, create, folder_of};
+use crate::file::open_error::OpenError;
 use crate::file::rows;
 use crate::file::timeline::Timeline;
 use crate::table::Table;
@@ -17,6 +19,17 @@ pub(in crate::file) enum RepairError {
     /// Another process may have acknowledged writes that this one does not know.
     #[error("another process has written to it since: restart this one")]
     Taken,
+    /// It was removed, or its folder was.
+    #[error(
+        "it is no longer at its path, and is made anew from memory once its folder is on the same disk as before"
+    )]
+    Gone,
+    /// It was removed, and another took its place.
+    #[error("another file is at its path")]
+    Replaced,
+    /// What is at its path can't be used.
+    #[error(transparent)]
+    Unusable(#[from] OpenError),
     /// It can't be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -30,7 +43,7 @@ pub(in crate::file) enum RepairError {
 
 impl Disk {
     /// Opens the file anew and makes it hold what `table` holds, which is all that was ever acknowledged; returns how
-    /// many rows it had otherwise. Whatever is read here has been written to the disk once more before: a file whose
+    /// many rows it had otherwise. One that is gone is made anew. Whatever is read here has been written to the disk once more before: a file whose
     /// sync failed may be readable from memory alone.
     pub(in crate::file) fn reopen(
         &mut self,
@@ -39,15 +52,32 @@ impl Disk {
         now: Stamp,
     ) -> Result<usize, RepairError> {
         self.database = None;
+        let is_gone = !self.path.try_exists()?;
+        if is_gone {
+            self.make_anew(now)?;
+        }
+        create::check(&self.path)?;
         write_again(&self.path)?;
         let database = (self.opener)(&self.path).map_err(redb::Error::from)?;
+        create::check_ours(&self.path, &database)?;
         self.database = Some(database);
         let session = self.session_in_file()?;
-        if session != self.session && session != self.session_found {
+        if !is_gone && session != self.session && session != self.session_found {
             self.database = None;
             return Err(RepairError::Taken);
         }
+        self.opened = File::open(&self.path)?;
         Ok(self.agree(table, timeline, now)?)
+    }
+
+    /// Makes a file where there is none any more, but not where its disk is gone, too: one that is put back would hide
+    /// it.
+    fn make_anew(&self, now: Stamp) -> Result<(), RepairError> {
+        match folder_of(&self.path) {
+            Ok(folder) if folder.dev() == self.device => {}
+            _ => return Err(RepairError::Gone),
+        }
+        Ok(create::create(&self.path, now.wall)?)
     }
 
     /// Who has written to the file last.
