@@ -33,8 +33,10 @@ impl Outage {
 }
 
 impl Outages {
-    /// So many that a restart in a bad week knows what it has to.
-    const MOST: usize = 16;
+    /// So many that a restart in a bad week knows what it has to, and as many as a row of a table takes without trouble.
+    const MOST: usize = 64;
+    /// What ended that long ago ages nobody: a host that was there before is long dead or has checked in since.
+    const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
     /// Adds one that a node has lived through, merged with those that it meets.
     pub(crate) fn add(&mut self, outage: Outage) {
@@ -52,9 +54,25 @@ impl Outages {
         });
         self.lived_through.push(sum);
         self.lived_through.sort_by_key(|known| known.ended);
-        let too_many = self.lived_through.len().saturating_sub(Self::MOST);
-        self.lived_through.drain(..too_many);
+        self.keep_the_most_that_fits();
         self.begin_after_others();
+    }
+
+    /// Forgets what is long over. Where there are still too many, as of a node that starts again and again and always
+    /// ends at once, those two become one between which the least time was counted.
+    fn keep_the_most_that_fits(&mut self) {
+        let known = &mut self.lived_through;
+        let Some(latest) = known.last().map(|latest| latest.ended) else {
+            return;
+        };
+        known.retain(|outage| latest - outage.ended < Self::REMEMBERED);
+        while known.len() > Self::MOST {
+            let between = |at: &usize| known[*at].began - known[at - 1].ended;
+            let at = (1..known.len()).min_by_key(between);
+            let at = at.expect("there are two of them");
+            known[at - 1].ended = known[at].ended;
+            known.remove(at);
+        }
     }
 
     /// Notes the outage that ended with this node's start.
@@ -184,12 +202,26 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_are_kept() {
+    fn of_a_thousand_restarts_no_outage_is_forgotten_and_next_to_nothing_is_added() {
         let mut outages = Outages::default();
-        for number in 0..100 {
-            outages.add(outage(10 * number, 10 * number + 5));
+        outages.add(outage(-7200, -3600));
+        for number in 0..1000 {
+            outages.add(outage(10 * number, 10 * number + 9));
         }
         assert_eq!(all(&outages).len(), Outages::MOST);
-        assert_eq!(all(&outages).last(), Some(&outage(990, 995)));
+        assert_eq!(all(&outages)[0], outage(-7200, -3600));
+        let counted = outages.between(at(-7200), at(10_000));
+        assert!(counted >= TimeDelta::seconds(3600 + 9000), "{counted}");
+        assert!(counted <= TimeDelta::seconds(3600 + 10_000), "{counted}");
+    }
+
+    #[test]
+    fn what_was_over_a_week_ago_is_forgotten() {
+        let (mut outages, day) = (Outages::default(), 24 * 3600);
+        outages.add(outage(0, 10));
+        outages.add(outage(day, day + 10));
+        outages.add(outage(7 * day, 7 * day + 10));
+        let kept = [outage(day, day + 10), outage(7 * day, 7 * day + 10)];
+        assert_eq!(all(&outages), kept);
     }
 }
