@@ -3,6 +3,7 @@
 mod support;
 
 use discovery_testkit::emulator::{Emulator, item};
+use discovery_testkit::proxy::{Fault, Gate, Proxy};
 use serde_json::Value;
 use support::{Node, wait_until};
 
@@ -116,6 +117,36 @@ fn as_many_events_are_remembered_as_the_setting_says() {
         (1..=5).for_each(|host| register(&node, host));
         assert_eq!(events(&node).len(), remembered);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_whose_client_takes_it_back_over_http2_is_shown_and_remembered_all_the_same() {
+    let emulator = Emulator::start().await;
+    emulator.create_table("hosts").await;
+    let (proxy, gate) = (Proxy::start(emulator.url()).await, Gate::default());
+    let node = Node::start(&[
+        ("BACKEND_STORAGE", "DynamoDB"),
+        ("DYNAMODB_TABLE_HOSTS", "hosts"),
+        ("DYNAMODB_URL", proxy.url()),
+        ("CACHE_TYPE", "simple"),
+        ("CACHE_TTL", "3600"),
+    ]);
+    register(&node, 1);
+    let list = || node.call("GET", "/v1/registration/web");
+    assert!(list().text().contains("10.0.0.1"));
+    proxy.set_fault(Fault::HoldReply(gate.clone()).on("DeleteItem"));
+    let client = reqwest::Client::builder().http2_prior_knowledge().build();
+    let host = format!("http://{}/v1/registration/web/10.0.0.1", node.address);
+    let deleting = client.expect("a client").delete(host).send();
+    let deleting = tokio::spawn(deleting);
+    gate.reached_by(1).await;
+    deleting.abort();
+    assert!(deleting.await.expect_err("nobody waits").is_cancelled());
+    gate.open();
+    wait_until("it is remembered", || {
+        (kinds(&node) == ["deregistered", "registered"]).then_some(())
+    });
+    assert!(!list().text().contains("10.0.0.1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

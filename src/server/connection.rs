@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -17,10 +18,11 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
 use poem::http::header::CONNECTION;
 use poem::http::uri::Scheme;
-use poem::http::{HeaderValue, Request, Response, Version};
+use poem::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::Server;
@@ -197,12 +199,17 @@ impl Connection {
             let answer = Response::from(no_place("requests"));
             return answer.map(|body| Answering::any(body, None));
         }
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();
-        let answer = self.server.app.get_response(request).await;
+        let (answer, place) = if closes || is_read {
+            (self.server.app.get_response(request).await, place.flatten())
+        } else {
+            self.answer_to_the_end(request, place.flatten()).await
+        };
         let under_way = UnderWay {
             _waiting: waiting,
-            _place: place.flatten(),
+            _place: place,
         };
         let mut answer = Response::from(answer).map(|body| {
             // Over HTTP/2 a client may put off reading for ever. An answer that is there as a whole takes no place
@@ -216,5 +223,22 @@ impl Connection {
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
+    }
+
+    /// Answers a request also when its client takes it back, which HTTP/2 does to each that it loses patience with: what
+    /// is written half way would be stored, and shown and told to nobody.
+    async fn answer_to_the_end(
+        &self,
+        request: poem::Request,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> (poem::Response, Option<OwnedSemaphorePermit>) {
+        let server = Arc::clone(&self.server);
+        let answering = async move { (server.app.get_response(request).await, place) };
+        tokio::spawn(answering)
+            .await
+            .unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_cancelled) => (StatusCode::SERVICE_UNAVAILABLE.into(), None),
+            })
     }
 }
