@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discovery_domain::ServiceName;
-use discovery_dynamodb::{Announcer, Listener, News};
-use discovery_local::Cached;
+use discovery_dynamodb::{Announcer, DynamoDbHostRepository, Listener, News};
+use discovery_local::{Cached, HeldBack};
 use discovery_xds::{Origin, Xds};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -24,10 +24,18 @@ const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The ways to and from the other nodes.
 pub(crate) struct OtherNodes {
-    pub(crate) announcer: Announcer,
-    pub(crate) listener: Listener,
+    pub(crate) table: Arc<DynamoDbHostRepository>,
     /// The lists that are read again when another node has changed them.
     pub(crate) cached: Cached,
+    /// The heartbeats that are held back while nobody has changed their hosts.
+    pub(crate) held_back: Option<Arc<HeldBack>>,
+}
+
+/// Who takes in what the others have changed.
+struct Hearers {
+    cached: Cached,
+    held_back: Option<Arc<HeldBack>>,
+    xds: Arc<Xds>,
 }
 
 /// Tells the other nodes what this one changes, until the end.
@@ -56,11 +64,17 @@ impl OtherNodes {
         changes: Receiver<ServiceName>,
     ) -> Telling {
         let Self {
-            announcer,
-            listener,
+            table,
             cached,
+            held_back,
         } = self;
-        tasks.spawn(keep_listening(listener, cached, Arc::clone(xds)));
+        let (announcer, listener) = table.other_nodes();
+        let hearers = Hearers {
+            cached,
+            held_back,
+            xds: Arc::clone(xds),
+        };
+        tasks.spawn(keep_listening(table, listener, hearers));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(keep_announcing(announcer, changes, stopped));
         Telling { task, stop }
@@ -115,27 +129,41 @@ fn gather(announcer: &mut Announcer, changes: &mut Receiver<ServiceName>) {
     }
 }
 
-/// Takes in what other nodes have changed.
-async fn keep_listening(mut listener: Listener, cached: Cached, xds: Arc<Xds>) {
+/// Takes in what other nodes have changed, from when the table is there.
+async fn keep_listening(
+    table: Arc<DynamoDbHostRepository>,
+    mut listener: Listener,
+    hearers: Hearers,
+) {
     let mut trouble = Trouble::of("the other nodes' announcements can't be read");
     let mut ticks = every(PAUSE);
     loop {
         ticks.tick().await;
-        let news = listener.news().await;
+        let news = match table.check_table().await {
+            Ok(()) => listener.news().await,
+            Err(error) => Err(error),
+        };
         trouble.note(&news);
         if let Ok(news) = news {
-            take_in(&news, &cached, &xds);
+            hearers.take_in(&news).await;
         }
     }
 }
 
-fn take_in(news: &News, cached: &Cached, xds: &Xds) {
-    if news.incomplete {
-        cached.anything_changed_elsewhere();
-        xds.missed_changes();
-    }
-    cached.changed_elsewhere(&news.services);
-    for service in &news.services {
-        xds.changed(service, Origin::Elsewhere);
+impl Hearers {
+    async fn take_in(&self, news: &News) {
+        if news.incomplete {
+            self.cached.anything_changed_elsewhere();
+            self.xds.missed_changes();
+        }
+        self.cached.changed_elsewhere(&news.services);
+        for service in &news.services {
+            self.xds.changed(service, Origin::Elsewhere);
+        }
+        match &self.held_back {
+            Some(held_back) if news.incomplete => held_back.anything_changed_elsewhere().await,
+            Some(held_back) => held_back.changed_elsewhere(&news.services).await,
+            None => {}
+        }
     }
 }

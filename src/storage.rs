@@ -85,15 +85,14 @@ impl Storage {
             repository = Arc::clone(held_back) as Arc<_>;
         }
         let (mut cached, mut saved_lists, mut other_nodes) = (None, None, None);
-        let between_nodes = backend.table.as_ref().map(|table| table.other_nodes());
-        if between_nodes.is_some() || around.settings.cache_type == CacheType::Simple {
+        if backend.table.is_some() || around.settings.cache_type == CacheType::Simple {
             let lists = around.cached(repository);
-            if let Some((announcer, listener)) = between_nodes {
+            if let Some(table) = &backend.table {
                 saved_lists = SavedLists::of(lists.clone(), around.settings);
                 other_nodes = Some(OtherNodes {
-                    announcer,
-                    listener,
+                    table: Arc::clone(table),
                     cached: lists.clone(),
+                    held_back: held_back.clone(),
                 });
             }
             cached = Some(lists.clone());

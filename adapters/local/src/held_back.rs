@@ -1,6 +1,6 @@
 //! Heartbeats that say nothing new, stored now and then instead of each time (liveness rule 15).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use discovery_domain::{
     LoadBalancingWeight, Reading, Removed, Row, ServiceName, ServiceRepoName, StoreError,
 };
 use futures_util::future::join_all;
-use futures_util::stream::{self, TryStreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 /// A store that is spared most heartbeats: one that changes nothing but its time is acknowledged at once and stored
 /// when `interval` has passed since the last stored one, by a timer or at the stop. Saves nearly all the write costs
@@ -70,6 +70,28 @@ impl HeldBack {
     /// Stores everything that is held back, as before a stop.
     pub async fn store_all(&self) -> Result<(), StoreError> {
         self.store_held(Duration::ZERO).await
+    }
+
+    /// Takes in that other nodes have changed services: what is held back of hosts that are gone or changed by then is
+    /// given up, so that the next heartbeat of such a host is stored.
+    pub async fn changed_elsewhere(&self, services: &BTreeSet<ServiceName>) {
+        let known = |service: &&ServiceName| self.state().services.contains_key(*service);
+        let known: Vec<_> = services.iter().filter(known).cloned().collect();
+        self.look_again(known).await;
+    }
+
+    /// The same where nobody knows which services have changed.
+    pub async fn anything_changed_elsewhere(&self) {
+        let known = self.state().services.keys().cloned().collect();
+        self.look_again(known).await;
+    }
+
+    async fn look_again(&self, services: Vec<ServiceName>) {
+        let looks = stream::iter(services).for_each_concurrent(Self::AT_A_TIME, async |service| {
+            // Where it can't be read, its hosts are found gone when their heartbeats are stored again.
+            let _ = self.hosts_of(&service, LeaseInstant::DISTANT_FUTURE).await;
+        });
+        looks.await;
     }
 
     async fn store_held(&self, since: Duration) -> Result<(), StoreError> {

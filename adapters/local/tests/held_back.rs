@@ -106,6 +106,32 @@ async fn what_cannot_be_stored_before_an_operators_change_stays_held_back() {
 }
 
 #[tokio::test]
+async fn a_heartbeat_of_a_host_that_another_node_has_deleted_is_stored() {
+    let rig = rig();
+    for is_named in [true, false] {
+        let host = rig.store.register("web", "10.0.0.1").await.host;
+        rig.store.register("web", "10.0.0.2").await;
+        rig.store.pass(Duration::from_mins(1));
+        rig.store.register("web", "10.0.0.2").await;
+        let removed = rig.behind.delete(&host.key).await;
+        assert!(removed.expect("memory answers").is_some());
+        if is_named {
+            let services = ["api", "web"].map(hosts::service).into();
+            rig.held_back.changed_elsewhere(&services).await;
+        } else {
+            rig.held_back.anything_changed_elsewhere().await;
+        }
+        rig.store.register("web", "10.0.0.1").await;
+        let stored = rig.behind.get(&host.key).await.expect("memory answers");
+        assert!(stored.is_some());
+        let other = hosts::key("web", "10.0.0.2");
+        let other = rig.behind.get(&other).await.expect("memory answers");
+        let shown = rig.store.rows_of("web").await;
+        assert!(shown[1].renewed > other.expect("it is there").renewed);
+    }
+}
+
+#[tokio::test]
 async fn after_the_interval_the_timer_stores_the_newest() {
     let rig = rig();
     let began = rig
