@@ -83,7 +83,8 @@ struct SavedHost {
 
 impl Cached {
     /// Saves the lists this node knows, as many as fit into `max_bytes`; returns how many. `store` says where their hosts
-    /// are kept.
+    /// are kept. Where there are none, what was saved before stays: this node may have read nothing in all its life, or
+    /// have been started with a wrong setting.
     pub fn save(&self, path: &Path, store: &str, max_bytes: usize) -> io::Result<usize> {
         let mut body = Vec::new();
         let mut lists = 0;
@@ -101,6 +102,9 @@ impl Cached {
                 body.push(b'\n');
                 lists += 1;
             }
+        }
+        if lists == 0 {
+            return Ok(0);
         }
         let saved = Saved {
             store: store.into(),

@@ -66,6 +66,24 @@ async fn a_saved_list_is_as_old_as_its_reading_and_an_empty_one_is_not_saved() {
 }
 
 #[tokio::test]
+async fn a_node_that_has_nothing_to_save_leaves_what_was_saved_before() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lists");
+    let (first, day) = (rig(TTL), Duration::from_hours(24));
+    first.store.register("users", "10.0.0.1").await;
+    first.read("users").await.expect("the store answers");
+    let saved = first.cached.save(&path, STORE, 1 << 20);
+    assert_eq!(saved.expect("the folder is writable"), 1);
+    let mistaken = rig(TTL);
+    let refused = mistaken.cached.load_saved(&path, "table others", day);
+    refused.expect_err("it is of another table");
+    let saved = mistaken.cached.save(&path, "table others", 1 << 20);
+    assert_eq!(saved.expect("there is nothing to do"), 0);
+    let loaded = rig(TTL).cached.load_saved(&path, STORE, day);
+    assert_eq!(loaded.expect("it is as it was").lists, 1);
+}
+
+#[tokio::test]
 async fn damaged_or_old_saved_lists_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("lists");
