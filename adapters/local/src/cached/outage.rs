@@ -33,6 +33,8 @@ pub(super) struct Outage {
     reason: Mutex<Option<StoreError>>,
     /// Whether the last symptom was a late read.
     is_late: AtomicBool,
+    /// Whether it has lasted long enough to be told of.
+    is_told: AtomicBool,
     /// How many reads were successful so far.
     landed: AtomicU64,
 }
@@ -67,10 +69,16 @@ impl Outage {
         !self.failing.swap(true, Ordering::Relaxed)
     }
 
+    /// Why it still lasts, if nobody has been told of it.
+    fn lasts(&self) -> Option<StoreError> {
+        let reason = self.reason()?;
+        (!self.is_told.swap(true, Ordering::Relaxed)).then_some(reason)
+    }
+
     /// Notes a successful read; tells whether that is news.
     fn ends(&self) -> bool {
         self.landed.fetch_add(1, Ordering::Relaxed);
-        self.failing.swap(false, Ordering::Relaxed)
+        self.failing.swap(false, Ordering::Relaxed) && self.is_told.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -94,11 +102,6 @@ impl Cached {
     /// Has reads not wait for the store any more, until the probe gets an answer.
     pub(super) fn fails(&self, key: &Key, error: &StoreError, symptom: Symptom) {
         if self.0.outages.of(key).begins(error, symptom) {
-            warn!(
-                error = error as &dyn std::error::Error,
-                lists = key.kind(),
-                "the store fails to answer reads: the last known lists are served"
-            );
             tokio::spawn(self.clone().probe(key.clone()));
         }
     }
@@ -110,11 +113,19 @@ impl Cached {
     }
 
     /// Reads lists until the store answers: the one probe that decides for all readers. The first is the one that
-    /// could not be read, then any that is known, for that one may be all that can't.
+    /// could not be read, then any that is known, for that one may be all that can't. An outage that is over at once, as
+    /// of a store that is a little late now and then, is not told of.
     async fn probe(self, failed: Key) {
         let (outage, mut key) = (self.0.outages.of(&failed), failed.clone());
         while outage.is_on() {
             sleep(Self::PROBE_PAUSE).await;
+            if let Some(error) = outage.lasts() {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    lists = failed.kind(),
+                    "the store fails to answer reads: the last known lists are served, where there are any"
+                );
+            }
             let entry = self.0.entry(&key);
             let mut flight = entry
                 .flight(|| self.load(key.clone(), Arc::clone(&entry), LeaseInstant::DISTANT_PAST));
