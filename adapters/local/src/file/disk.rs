@@ -55,7 +55,7 @@ pub(super) struct Disk {
     /// Not there while the file is closed after a failure.
     database: Option<Database>,
     /// The same file, to find out whether it is still the one at the path.
-    opened: File,
+    handle: File,
     /// The disk that the folder is on.
     device: u64,
 }
@@ -82,7 +82,7 @@ impl Disk {
         let database = opener(path).map_err(|error| create::open_error(path, error))?;
         create::check_ours(path, &database)?;
         let unreadable = |error| create::open_error(path, redb_io(error));
-        let opened = File::open(path).map_err(unreadable)?;
+        let handle = File::open(path).map_err(unreadable)?;
         let device = folder_of(path).map_err(unreadable)?.dev();
         let mut disk = Self {
             path: path.to_owned(),
@@ -90,7 +90,7 @@ impl Disk {
             session: format!("{:016x}", RandomState::new().hash_one(path)),
             session_found: String::new(),
             database: Some(database),
-            opened,
+            handle,
             device,
         };
         disk.session_found = disk
@@ -162,7 +162,7 @@ impl Disk {
             }
             there => there?,
         };
-        let ours = self.opened.metadata()?;
+        let ours = self.handle.metadata()?;
         let place = |file: &Metadata| (file.dev(), file.ino());
         (place(&ours) == place(&there))
             .then_some(())

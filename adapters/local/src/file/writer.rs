@@ -5,6 +5,7 @@ mod trouble;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    /// Whether nobody waits for the thread any more.
+    is_given_up: AtomicBool,
 }
 
 enum Message {
@@ -69,6 +72,7 @@ impl Writer {
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
+            is_given_up: AtomicBool::new(false),
         })
     }
 
@@ -103,14 +107,22 @@ impl Writer {
         answer.map_err(|_| given_up())?
     }
 
-    /// Has everything that was queued before written, and closes the file.
+    /// Has everything that was queued before written, and closes the file; gives up on a disk that hangs.
     pub(super) async fn close(&self) {
         let (closing, closed) = oneshot::channel();
-        if let Some(queue) = &self.queue
-            && queue.send(Message::Close(closing)).await.is_ok()
-        {
-            // An error means that the thread has ended, and closed the file.
-            let _ = closed.await;
+        let close = async {
+            if let Some(queue) = &self.queue
+                && queue.send(Message::Close(closing)).await.is_ok()
+            {
+                // An error means that the thread has ended, and closed the file.
+                let _ = closed.await;
+            }
+        };
+        if timeout(PATIENCE, close).await.is_err() {
+            error!(
+                "the disk does not finish, so the file is left open; the next start recovers it"
+            );
+            self.is_given_up.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -119,6 +131,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take()
+            && !self.is_given_up.load(Ordering::Relaxed)
             && thread.join().is_err()
         {
             error!("the file writer ended in a panic");

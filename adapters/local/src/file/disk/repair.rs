@@ -66,7 +66,7 @@ impl Disk {
             self.database = None;
             return Err(RepairError::Taken);
         }
-        self.opened = File::open(&self.path)?;
+        self.handle = File::open(&self.path)?;
         Ok(self.agree(table, timeline, now)?)
     }
 
