@@ -51,9 +51,11 @@ fn style(for_people: bool) -> Style {
     }
 }
 
-/// Our own crates log from `level` on, the libraries from WARN on.
+/// Our own crates log from `level` on, the libraries from WARN on; but for that of AWS, which says at every call of a
+/// store that it finds no credentials, as our own line does once.
 fn levels(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        .with_target("aws_config", level.min(LevelFilter::ERROR))
         .with_target("discovery", level)
 }

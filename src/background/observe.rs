@@ -1,6 +1,6 @@
 //! Shows what the node knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::server::Places;
 const PAUSE: Duration = Duration::from_secs(1);
 /// After how many looks a list that is still held up is told of again.
 const LOOKS_BETWEEN_WARNINGS: u32 = 60;
+/// The most services of which each gets a line of its own.
+const MOST_LINES: usize = 10;
 
 /// Tells how much the node knows, at the moment at which somebody asks.
 pub(super) struct KnownMetrics(pub(super) Arc<Registry>);
@@ -92,16 +94,45 @@ pub(super) async fn tell_of_guards(registry: Arc<Registry>) {
     let (mut ticks, mut looks) = (every(PAUSE), HashMap::new());
     loop {
         ticks.tick().await;
-        let guarded: HashMap<ServiceName, usize> = registry.guarded().into_iter().collect();
-        for (service, _) in looks.extract_if(|service, _| !guarded.contains_key(service)) {
-            info!(%service, "the guard against mass expiry has ended");
-        }
-        for (service, hosts) in guarded {
+        let guarded: BTreeMap<ServiceName, usize> = registry.guarded().into_iter().collect();
+        let ended = looks.extract_if(|service, _| !guarded.contains_key(service));
+        tell_of_the_end(&ended.map(|(service, _)| service).collect::<Vec<_>>());
+        let is_due = |(service, _): &(ServiceName, usize)| {
             let seen = looks.entry(service.clone()).or_insert(0_u32);
-            if *seen % LOOKS_BETWEEN_WARNINGS == 0 {
-                warn!(%service, hosts, "the guard against mass expiry keeps expired hosts listed");
-            }
             *seen += 1;
-        }
+            *seen % LOOKS_BETWEEN_WARNINGS == 1
+        };
+        warn_of(&guarded.into_iter().filter(is_due).collect::<Vec<_>>());
+    }
+}
+
+/// One line for each service, or one for all where there are many.
+fn warn_of(guarded: &[(ServiceName, usize)]) {
+    if guarded.len() > MOST_LINES {
+        let hosts: usize = guarded.iter().map(|(_, hosts)| hosts).sum();
+        warn!(
+            services = guarded.len(),
+            hosts,
+            first = %guarded[0].0,
+            "the guard against mass expiry keeps expired hosts of many services listed: /readyz names them all"
+        );
+        return;
+    }
+    for (service, hosts) in guarded {
+        warn!(%service, hosts, "the guard against mass expiry keeps expired hosts listed");
+    }
+}
+
+fn tell_of_the_end(services: &[ServiceName]) {
+    if services.len() > MOST_LINES {
+        info!(
+            services = services.len(),
+            first = %services[0],
+            "the guard against mass expiry has ended for many services"
+        );
+        return;
+    }
+    for service in services {
+        info!(%service, "the guard against mass expiry has ended");
     }
 }
