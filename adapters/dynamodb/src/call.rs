@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::config::interceptors::{
-    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -81,6 +82,20 @@ impl Intercept for Call {
         Ok(())
     }
 
+    fn read_before_deserialization(
+        &self,
+        attempt: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let is_impostor =
+            attempt.response().status().is_success() && !is_of_dynamodb(attempt.response());
+        if is_impostor {
+            return Err("something on the way answered in the place of DynamoDB".into());
+        }
+        Ok(())
+    }
+
     fn read_after_attempt(
         &self,
         attempt: &FinalizerInterceptorContextRef<'_>,
@@ -115,6 +130,12 @@ impl Intercept for Call {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Whether an answer that says "done" is one of the store: a proxy or a portal that answers so, too, has stored nothing.
+fn is_of_dynamodb(answer: &HttpResponse) -> bool {
+    let kind = answer.headers().get("content-type").unwrap_or_default();
+    answer.headers().contains_key("x-amzn-requestid") || kind.starts_with("application/x-amz-json")
 }
 
 /// How the store answered, unless it said that a condition did not hold, which is an answer like any other.

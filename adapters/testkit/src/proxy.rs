@@ -169,6 +169,9 @@ impl State {
                 Err(cut())
             }
             Some(Fault::Error { status, code }) => Ok(error(*status, code)),
+            Some(Fault::Impostor { body }) => Ok(Response::new(Full::new(Bytes::from_static(
+                body.as_bytes(),
+            )))),
             Some(Fault::Delay(time)) => {
                 tokio::time::sleep(*time).await;
                 self.forward(call).await

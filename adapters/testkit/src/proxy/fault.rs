@@ -20,6 +20,11 @@ pub enum Fault {
         /// The name of the error.
         code: &'static str,
     },
+    /// Something on the way says 200 in the store's place, with an empty object or nothing at all.
+    Impostor {
+        /// What it sends.
+        body: &'static str,
+    },
     /// The request reaches the store late.
     Delay(Duration),
     /// The store does what was asked, and the connection is reset before the answer.
