@@ -33,7 +33,8 @@ settings! {
     debug: bool = "true", "true or false";
     /// The minimum level of the node's own log lines; libraries log from WARN.
     log_level: LogLevel = "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or OFF";
-    /// Seconds without a check-in after which a host expires.
+    /// Seconds without a check-in after which a host expires. Up to 5 seconds of every pause of the node count, so with 10
+    /// or less a pause alone may expire hosts.
     host_ttl: u64 = "600", "whole seconds", 1 to 31_536_000;
     /// The share of a service's hosts that stays listed however many expire, for services of 5 hosts and more; 0 turns
     /// this guard off.

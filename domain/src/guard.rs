@@ -7,19 +7,19 @@ use crate::host::HostKey;
 use crate::list::Listing;
 use crate::values::ServiceName;
 
-/// The latest listing of every guarded service: a check-in of a host on it merges its tags, although its row is
-/// expired (liveness rule 10).
+/// The latest listing of every service with expired rows. Where the guard holds it up, a check-in of a host on it merges
+/// its tags, although its row is expired (liveness rule 10).
 #[derive(Default)]
 pub(crate) struct Guarded(RwLock<HashMap<ServiceName, Arc<Listing>>>);
 
 impl Guarded {
-    /// Notes a new judgement of a service; returns the one before, if the guard held the service up by that.
+    /// Notes a new judgement of a service; returns the one before, if the service had expired rows by that.
     pub(crate) fn note(
         &self,
         service: &ServiceName,
         listing: &Arc<Listing>,
     ) -> Option<Arc<Listing>> {
-        if listing.guarded > 0 {
+        if listing.guarded > 0 || !listing.expired.is_empty() {
             self.write().insert(service.clone(), Arc::clone(listing))
         } else if self.read().contains_key(service) {
             self.write().remove(service)
@@ -28,22 +28,35 @@ impl Guarded {
         }
     }
 
+    /// Forgets a service whose expired rows are all removed, unless the guard holds it up.
+    pub(crate) fn forget_expired(&self, service: &ServiceName) {
+        if !self.holds(service) {
+            self.write().remove(service);
+        }
+    }
+
     /// Whether the guard keeps that host listed.
     pub(crate) fn spares(&self, key: &HostKey) -> bool {
-        self.read()
+        let listings = self.read();
+        let guarded = listings
             .get(key.service())
-            .is_some_and(|listing| listing.lists(key))
+            .filter(|listing| listing.guarded > 0);
+        guarded.is_some_and(|listing| listing.lists(key))
     }
 
     /// Whether the guard holds that service up.
     pub(crate) fn holds(&self, service: &ServiceName) -> bool {
-        self.read().contains_key(service)
+        let listings = self.read();
+        listings
+            .get(service)
+            .is_some_and(|listing| listing.guarded > 0)
     }
 
     /// Every guarded service with the number of hosts that are kept on its list.
     pub(crate) fn services(&self) -> Vec<(ServiceName, usize)> {
         self.read()
             .iter()
+            .filter(|(_, listing)| listing.guarded > 0)
             .map(|(service, listing)| (service.clone(), listing.guarded))
             .collect()
     }

@@ -40,12 +40,11 @@ pub enum EventKind {
     WeightSet(LoadBalancingWeight),
     /// It was removed by a request.
     Deregistered,
-    /// It was removed because it had not checked in for that long, by lease time.
+    /// Its row was removed because it had not checked in for that long, by lease time.
     Expired(Duration),
     /// Its TTL has passed, and the guard against mass expiry keeps it listed.
     Guarded,
-    /// It is on no list, for it has not checked in for that long; the guard against mass expiry lists others of its
-    /// service in its place, and keeps its row.
+    /// It is on no list, for it has not checked in for that long, and its row is kept for a while.
     Unlisted(Duration),
     /// It has checked in again, after it was guarded or unlisted.
     Returned,

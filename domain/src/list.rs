@@ -1,6 +1,7 @@
 //! The rows of a service or service repo as they were read, and the judgement on which of them are listed.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::host::{Host, HostKey, Row};
 use crate::lease::LeaseInstant;
@@ -63,7 +64,7 @@ pub struct Listing {
     pub listed: Rows,
     /// How many of them are expired and kept by the guard against mass expiry.
     pub guarded: usize,
-    /// The rows a sweep may remove.
+    /// The rows a sweep may remove, ordered by key.
     pub expired: Vec<Row>,
     /// The expired hosts that the guard keeps listed, ordered by key.
     pub(crate) spared: Vec<Arc<Host>>,
@@ -119,15 +120,17 @@ impl Listing {
         found.is_ok()
     }
 
-    /// The expired hosts that the guard keeps, on the list or off it.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &HostKey> {
-        let unlisted = self.unlisted.iter().map(|row| &row.host.key);
-        self.spared.iter().map(|host| &host.key).chain(unlisted)
+    /// The expired rows that are on no list but were on one lately, as far as their age tells: the others are long dead.
+    pub(crate) fn unlisted(&self, host_ttl: Duration) -> impl Iterator<Item = &Row> {
+        let is_young = move |row: &&Row| self.judged_at.since(row.renewed) <= host_ttl * 2;
+        let young = self.expired.iter().filter(is_young);
+        self.unlisted.iter().chain(young)
     }
 
+    /// Whether that host is expired and on no list.
     pub(crate) fn unlists(&self, key: &HostKey) -> bool {
-        let found = self.unlisted.binary_search_by(|row| row.host.key.cmp(key));
-        found.is_ok()
+        let has = |rows: &[Row]| rows.binary_search_by(|row| row.host.key.cmp(key)).is_ok();
+        has(&self.unlisted) || has(&self.expired)
     }
 
     /// Whether readers see that host.

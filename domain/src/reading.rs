@@ -101,7 +101,7 @@ impl Registry {
             .list
             .listing(&self.liveness, reading.as_of.min(now), |news| {
                 let before = self.guarded.note(service, news);
-                self.remember_guard(before.as_deref(), news);
+                self.remember_expiry(before.as_deref(), news);
                 let removals = news.expired.iter().map(|row| self.ripens(row));
                 let latest = removals.min().unwrap_or(now + self.liveness.host_ttl);
                 self.watch.judged(service, news, latest);
@@ -112,8 +112,8 @@ impl Registry {
         }
     }
 
-    /// Remembers which hosts the guard has begun to hold up or to leave out, and which have come back.
-    fn remember_guard(&self, before: Option<&Listing>, news: &Listing) {
+    /// Remembers which hosts have expired, and whether the guard holds them up, and which have come back.
+    fn remember_expiry(&self, before: Option<&Listing>, news: &Listing) {
         let was = |is: fn(&Listing, &HostKey) -> bool, key: &HostKey| {
             before.is_some_and(|before| is(before, key))
         };
@@ -122,14 +122,19 @@ impl Registry {
                 self.remember(&host.key, EventKind::Guarded, None);
             }
         }
-        for row in &news.unlisted {
+        let host_ttl = self.liveness.host_ttl;
+        for row in news.unlisted(host_ttl) {
             if !was(Listing::unlists, &row.host.key) {
                 let silent = news.judged_at.since(row.renewed);
                 self.remember(&row.host.key, EventKind::Unlisted(silent), None);
             }
         }
-        let held = before.into_iter().flat_map(Listing::held);
-        for key in held.filter(|key| news.lists_as_live(key)) {
+        let Some(before) = before else {
+            return;
+        };
+        let unlisted = before.unlisted(host_ttl).map(|row| &row.host.key);
+        let silent = before.spared.iter().map(|host| &host.key).chain(unlisted);
+        for key in silent.filter(|key| news.lists_as_live(key)) {
             self.remember(key, EventKind::Returned, None);
         }
     }

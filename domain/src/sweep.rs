@@ -97,6 +97,8 @@ impl Registry {
         if backlog.done < backlog.ripe.len() {
             self.backlogs.keep(service, backlog);
             next = now;
+        } else if unripe.is_none() {
+            self.guarded.forget_expired(service);
         }
         self.watch.judged(service, &listing, next);
         Ok(())

@@ -88,6 +88,45 @@ async fn a_swept_host_has_expired_after_the_time_it_was_silent() {
 }
 
 #[tokio::test]
+async fn a_host_leaves_the_list_returns_and_leaves_it_for_good() {
+    let node = Node::new();
+    node.check_in([1]).await;
+    for _ in 0..2 {
+        node.pass(TOO_LONG);
+        for _ in 0..2 {
+            assert_eq!(node.listed().await, 0);
+        }
+        assert_eq!(node.of(1)[0], EventKind::Unlisted(TOO_LONG));
+        node.check_in([1]).await;
+        assert_eq!(node.listed().await, 1);
+        assert_eq!(node.of(1)[0], EventKind::Returned);
+    }
+    assert_eq!(node.of(1).len(), 4);
+    node.pass(TOO_LONG);
+    assert_eq!(node.listed().await, 0);
+    node.pass(HOST_TTL);
+    assert_eq!(node.registry.sweep(10).await.0.len(), 1);
+    node.check_in([1]).await;
+    assert_eq!(node.listed().await, 1);
+    let ends = [
+        EventKind::Expired(HOST_TTL + TOO_LONG),
+        EventKind::Unlisted(TOO_LONG),
+    ];
+    assert_eq!(node.of(1)[..2], ends);
+    assert_eq!(node.of(1).len(), 6);
+}
+
+#[tokio::test]
+async fn rows_that_were_dead_before_this_node_saw_them_are_no_news() {
+    let store = Arc::new(InMemoryHostRepository::new());
+    Node::over(store.clone()).check_in(1..=3).await;
+    let node = Node::over(store);
+    node.pass(HOST_TTL * 3);
+    assert_eq!(node.listed().await, 0);
+    assert_eq!(node.of(1), []);
+}
+
+#[tokio::test]
 async fn a_host_is_guarded_once_and_another_one_unlisted_in_its_place() {
     let node = Node::new();
     node.check_in(1..=8).await;

@@ -161,10 +161,10 @@ pub(crate) struct HostEvent {
 }
 
 /// What can happen to a host; mere heartbeats are not among it. `registered`: it appeared. `changed`: it checked in with
-/// other fields or tags. `weight_set`: its weight was set. `deregistered`: a request removed it. `expired`: it was removed
-/// because it had not checked in for longer than the time to live. `guarded`: that time has passed, and the guard against
-/// mass expiry keeps it listed. `unlisted`: that time has passed, and the guard keeps others of its service listed in its
-/// place. `returned`: it checked in again after that. `released`: an operator ended the guard, which removed it.
+/// other fields or tags. `weight_set`: its weight was set. `deregistered`: a request removed it. `unlisted`: it has
+/// not checked in for longer than the time to live, so it is on no list any more. `guarded`: the same, and the guard
+/// against mass expiry keeps it listed. `returned`: it checked in again after that. `expired`: it did not, and its row was
+/// removed. `released`: an operator ended the guard, which removed it.
 /// `unreadable`: its stored row can't be read, so it is on no list
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Enum)]
 #[oai(rename_all = "snake_case")]
@@ -178,11 +178,11 @@ pub(crate) enum HostEventKind {
     WeightSet,
     /// A request removed it
     Deregistered,
-    /// It was removed because it was silent
+    /// It stayed silent, and its row was removed
     Expired,
     /// It is silent, and listed all the same
     Guarded,
-    /// It is silent, and others are listed in its place
+    /// It is silent, and on no list
     Unlisted,
     /// It checked in again
     Returned,
