@@ -39,7 +39,7 @@ impl Sink {
         let dropped = Counter::default();
         metrics.register(
             "discovery_log_lines_dropped",
-            "Log lines that were dropped because nobody read them",
+            "Log lines that were dropped, for nobody read them or they could not be written",
             dropped.clone(),
         );
         let sink = Self(Arc::new(Shared {
@@ -73,10 +73,16 @@ impl Sink {
             let written = target.write_all(&batch).and_then(|()| target.flush());
             self.pending().writing = false;
             self.0.written.notify_all();
+            if written.is_err() {
+                self.0.dropped.inc_by(lines_in(&batch));
+            }
             let dropped = self.0.dropped.get();
             if written.is_ok() && dropped > reported {
                 let lines = dropped - reported;
-                tracing::warn!(lines, "log lines were dropped because nobody read them");
+                tracing::warn!(
+                    lines,
+                    "log lines were dropped, for nobody read them or they could not be written"
+                );
                 reported = dropped;
             }
             thread::sleep(Self::PAUSE);
@@ -102,6 +108,10 @@ impl Sink {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn lines_in(batch: &[u8]) -> u64 {
+    batch.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 impl Write for &Sink {
@@ -191,6 +201,18 @@ mod tests {
         sink.flush(Duration::from_millis(10));
         take.send(()).expect("the pipe is open");
         assert!(!reader.recv().expect("the writer lives").is_empty());
+    }
+
+    #[test]
+    fn lines_that_can_not_be_written_are_counted() {
+        let (sink, reader, take) = piped();
+        drop(reader);
+        take.send(()).expect("the pipe is open");
+        (&sink).write_all(b"one\ntwo\n").expect("a sink takes all");
+        while sink.0.dropped.get() < 2 {
+            thread::yield_now();
+        }
+        assert_eq!(sink.0.dropped.get(), 2);
     }
 
     #[test]
