@@ -7,7 +7,7 @@ use discovery_domain::{HostRepository, LeaseInstant, StoreError};
 use discovery_testkit::hosts::{key, service, weight};
 use discovery_testkit::proxy::Fault;
 
-fn is_unavailable<T>(outcome: Result<T, StoreError>) -> bool {
+fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Unavailable { .. }))
 }
 
@@ -28,12 +28,12 @@ async fn an_answer_that_is_not_of_the_store_acknowledges_nothing() {
         assert!(is_unavailable(
             repository.set_weight(&host, weight(5)).await
         ));
-        assert!(is_unavailable(repository.delete(&host).await));
+        assert!(is_unavailable(&repository.delete(&host).await));
         assert!(is_unavailable(
             repository.prove(node.lease.now().wall).await
         ));
         let (web, past) = (service("web"), LeaseInstant::DISTANT_PAST);
-        assert!(is_unavailable(repository.hosts_of(&web, past).await));
+        assert!(is_unavailable(&repository.hosts_of(&web, past).await));
     }
     node.proxy.heal();
     assert_eq!(node.list("web").await.len(), 1);
