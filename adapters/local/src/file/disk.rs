@@ -55,9 +55,11 @@ pub(super) struct Disk {
     /// Not there while the file is closed after a failure.
     database: Option<Database>,
     /// The same file, to find out whether it is still the one at the path.
-    handle: File,
+    handle: Option<File>,
     /// The disk that the folder is on.
     device: u64,
+    /// Whether the file was made in the place of one that was removed, and does not hold every row yet.
+    is_anew: bool,
 }
 
 /// When a commit was made, by the clocks that a file keeps.
@@ -79,10 +81,10 @@ impl Disk {
         if !path.exists() {
             create::create(path, now)?;
         }
-        let database = opener(path).map_err(|error| create::open_error(path, error))?;
-        create::check_ours(path, &database)?;
         let unreadable = |error| create::open_error(path, redb_io(error));
         let handle = File::open(path).map_err(unreadable)?;
+        let database = opener(path).map_err(|error| create::open_error(path, error))?;
+        create::check_ours(path, &database)?;
         let device = folder_of(path).map_err(unreadable)?.dev();
         let mut disk = Self {
             path: path.to_owned(),
@@ -90,8 +92,9 @@ impl Disk {
             session: format!("{:016x}", RandomState::new().hash_one(path)),
             session_found: String::new(),
             database: Some(database),
-            handle,
+            handle: Some(handle),
             device,
+            is_anew: false,
         };
         disk.session_found = disk
             .session_in_file()
@@ -162,9 +165,9 @@ impl Disk {
             }
             there => there?,
         };
-        let ours = self.handle.metadata()?;
+        let ours = self.handle.as_ref().map(File::metadata).transpose()?;
         let place = |file: &Metadata| (file.dev(), file.ino());
-        (place(&ours) == place(&there))
+        (ours.as_ref().map(place) == Some(place(&there)))
             .then_some(())
             .ok_or(RepairError::Replaced)
     }

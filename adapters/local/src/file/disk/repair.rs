@@ -43,41 +43,47 @@ pub(in crate::file) enum RepairError {
 
 impl Disk {
     /// Opens the file anew and makes it hold what `table` holds, which is all that was ever acknowledged; returns how
-    /// many rows it had otherwise. One that is gone is made anew. Whatever is read here has been written to the disk once more before: a file whose
-    /// sync failed may be readable from memory alone.
+    /// many rows it had otherwise. Whatever is read here has been written to the disk once more before: a file whose
+    /// sync failed may be readable from memory alone. A file that is gone is made anew.
     pub(in crate::file) fn reopen(
         &mut self,
         table: &Table,
         timeline: &Timeline,
         now: Stamp,
     ) -> Result<usize, RepairError> {
-        self.database = None;
-        let is_gone = !self.path.try_exists()?;
-        if is_gone {
+        (self.database, self.handle) = (None, None);
+        if !self.path.try_exists()? {
             self.make_anew(now)?;
         }
         create::check(&self.path)?;
         write_again(&self.path)?;
+        let handle = File::open(&self.path)?;
         let database = (self.opener)(&self.path).map_err(redb::Error::from)?;
         create::check_ours(&self.path, &database)?;
         self.database = Some(database);
         let session = self.session_in_file()?;
-        if !is_gone && session != self.session && session != self.session_found {
+        let is_ours = session == self.session
+            || session == self.session_found
+            || self.is_anew && session.is_empty();
+        if !is_ours {
             self.database = None;
             return Err(RepairError::Taken);
         }
-        self.handle = File::open(&self.path)?;
-        Ok(self.agree(table, timeline, now)?)
+        let restored = self.agree(table, timeline, now)?;
+        (self.handle, self.is_anew) = (Some(handle), false);
+        Ok(restored)
     }
 
     /// Makes a file where there is none any more, but not where its disk is gone, too: one that is put back would hide
     /// it.
-    fn make_anew(&self, now: Stamp) -> Result<(), RepairError> {
+    fn make_anew(&mut self, now: Stamp) -> Result<(), RepairError> {
         match folder_of(&self.path) {
             Ok(folder) if folder.dev() == self.device => {}
             _ => return Err(RepairError::Gone),
         }
-        Ok(create::create(&self.path, now.wall)?)
+        create::create(&self.path, now.wall)?;
+        self.is_anew = true;
+        Ok(())
     }
 
     /// Who has written to the file last.

@@ -12,7 +12,7 @@ use super::faulty::{Fault, Faults};
 use super::{InFileHostRepository, Place, web};
 use crate::file::disk::Opener;
 
-fn open(place: &Place, opener: Opener) -> Store {
+pub(super) fn open(place: &Place, opener: Opener) -> Store {
     let clock: Arc<dyn Clock> = place.clock.clone();
     let lease = Arc::new(LeaseClock::new(clock.clone()));
     let repository = InFileHostRepository::open_by(&place.path(), lease, clock, opener);

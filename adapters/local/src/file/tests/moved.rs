@@ -4,9 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use discovery_testkit::Store;
-use discovery_testkit::hosts::weight;
-use discovery_testkit::hosts::{key, service};
+use discovery_testkit::hosts::{key, service, weight};
 
+use super::disk_trouble::open;
+use super::faulty::{Fault, Faults};
 use super::{OpenError, Place, web};
 
 /// Why the store can't record anything.
@@ -41,6 +42,27 @@ async fn a_file_that_is_removed_is_made_anew_before_anything_is_acknowledged_aga
     let store = place.opened();
     assert_eq!(web(&store).await, before);
     assert_eq!(store.rows_of("api").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_could_not_be_filled_when_it_was_made_anew_is_filled_later() {
+    let (place, faults) = (Place::new(), Faults::new());
+    place.opened().register("web", "10.0.0.1").await;
+    let store = open(&place, faults.opener());
+    store.register("web", "10.0.0.2").await;
+    fs::remove_file(place.path()).expect("it is removed");
+    refusal(&store).await;
+    faults.set(Fault::Full);
+    for _ in 0..2 {
+        wait(&place);
+        refusal(&store).await;
+        assert!(place.path().exists());
+    }
+    faults.set(Fault::None);
+    wait(&place);
+    store.register("web", "10.0.0.3").await;
+    drop(store);
+    assert_eq!(web(&place.opened()).await.len(), 3);
 }
 
 #[tokio::test]
