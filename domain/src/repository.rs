@@ -182,3 +182,10 @@ pub enum CheckInError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+impl CheckInError {
+    /// Whether the check-in may be stored all the same.
+    pub fn may_be_done(&self) -> bool {
+        !matches!(self, Self::Tags(_) | Self::Store(StoreError::Busy { .. }))
+    }
+}

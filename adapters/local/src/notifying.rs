@@ -72,6 +72,11 @@ impl Writing<'_> {
             self.to.changed(self.service);
         }
     }
+
+    /// It was answered, or refused, before the store was asked.
+    fn did_nothing(mut self) {
+        self.is_answered = true;
+    }
 }
 
 impl Drop for Writing<'_> {
@@ -91,11 +96,23 @@ impl HostRepository for Notifying {
     async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
         let asked = check_in.clone();
         let writing = self.begin(asked.key.service());
-        let change = self.inner.check_in(check_in).await?;
+        let change = match self.inner.check_in(check_in).await {
+            Err(error) => {
+                if !error.may_be_done() {
+                    writing.did_nothing();
+                }
+                return Err(error);
+            }
+            Ok(change) => change,
+        };
         let heartbeat = change.previous.as_ref().is_some_and(|previous| {
             asked.renews(previous) && previous.host.differs_only_in_check_in(&change.row.host)
         });
-        writing.end(!heartbeat);
+        if change.recorded {
+            writing.end(!heartbeat);
+        } else {
+            writing.did_nothing();
+        }
         Ok(change)
     }
 

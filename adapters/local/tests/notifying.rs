@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discovery_domain::{CheckIn, HostRepository, LeaseClock};
+use discovery_domain::{CheckIn, CheckInError, HostRepository, LeaseClock, Tags};
 use discovery_local::{InMemoryHostRepository, Notifying};
 use discovery_testkit::hosts::{self, HOST_TTL, key, port, service, tags_with, weight};
 use discovery_testkit::{Fault, Faulty, ManualClock, Store, storage_contract};
@@ -177,6 +177,24 @@ async fn what_may_have_been_stored_although_it_failed_is_announced_with_the_next
             assert_eq!(rig.announced(), [""; 0]);
         }
     }
+}
+
+#[tokio::test]
+async fn tags_that_are_refused_cast_no_doubt() {
+    let mut rig = rig();
+    let half = format!("{:?}", "x".repeat(Tags::MAX_BYTES / 2));
+    let tags = tags_with("a", &half);
+    rig.store.register_with("users", "10.0.0.1", tags).await;
+    rig.announced();
+    let refused = CheckIn {
+        tags: tags_with("b", &half),
+        ..rig.store.check_in("users", "10.0.0.1")
+    };
+    let refused = rig.repository().check_in(refused).await;
+    assert!(matches!(refused, Err(CheckInError::Tags(_))), "{refused:?}");
+    let tags = tags_with("a", &half);
+    rig.store.register_with("users", "10.0.0.1", tags).await;
+    assert_eq!(rig.announced(), [""; 0]);
 }
 
 fn is_stored<T, E>(write: impl Future<Output = Result<T, E>>) -> bool {

@@ -66,7 +66,11 @@ impl Outage {
         self.is_late
             .store(symptom == Symptom::Late, Ordering::Relaxed);
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
-        !self.failing.swap(true, Ordering::Relaxed)
+        let is_news = !self.failing.swap(true, Ordering::Relaxed);
+        if is_news {
+            self.is_told.store(false, Ordering::Relaxed);
+        }
+        is_news
     }
 
     /// Why it still lasts, if nobody has been told of it.

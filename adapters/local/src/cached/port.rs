@@ -19,8 +19,8 @@ impl HostRepository for Cached {
         let outcome = self.0.inner.check_in(check_in).await;
         match &outcome {
             Ok(change) => self.0.stored(change),
-            Err(CheckInError::Tags(_) | CheckInError::Store(StoreError::Busy { .. })) => {}
-            Err(CheckInError::Store(_)) => self.0.doubt(&service, [repo]),
+            Err(error) if error.may_be_done() => self.0.doubt(&service, [repo]),
+            Err(_) => {}
         }
         outcome
     }

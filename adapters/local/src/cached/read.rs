@@ -24,7 +24,7 @@ impl Cached {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
         let (came, outage) = (self.0.clock.monotonic(), self.0.outages.of(&key));
-        let mut is_first_load = true;
+        let (mut is_first_load, mut has_landed) = (true, false);
         loop {
             if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
@@ -44,10 +44,13 @@ impl Cached {
             let patience =
                 (came.min(began_at) + Self::PATIENCE).saturating_sub(self.0.clock.monotonic());
             match self.landing(&entry, flight, patience).await {
-                Some(Ok(())) if began < not_before || is_first_load && entry.is_doubted() => {
-                    is_first_load = false;
+                Some(Ok(())) if began < not_before => is_first_load = false,
+                // It may lack what was written before this reader came.
+                Some(Ok(())) if began_at < came && !has_landed && entry.is_doubted() => {
+                    (is_first_load, has_landed) = (false, true);
                 }
                 Some(Ok(())) => return entry.last_read().ok_or_else(abandoned),
+                _ if has_landed => return entry.last_read().ok_or_else(abandoned),
                 Some(Err(error)) => return entry.last_known().ok_or(error),
                 None => {
                     let overdue = overdue();
