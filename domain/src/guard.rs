@@ -28,10 +28,13 @@ impl Guarded {
         }
     }
 
-    /// Forgets a service whose expired rows are all removed, unless the guard holds it up.
-    pub(crate) fn forget_expired(&self, service: &ServiceName) {
-        if !self.holds(service) {
-            self.write().remove(service);
+    /// Forgets a service whose rows that were expired by that judgement are removed, unless the guard holds it up, or it
+    /// was judged again since.
+    pub(crate) fn forget_expired(&self, service: &ServiceName, by: &Listing) {
+        let mut listings = self.write();
+        let is_over = |last: &Arc<Listing>| last.guarded == 0 && last.judged_at <= by.judged_at;
+        if listings.get(service).is_some_and(is_over) {
+            listings.remove(service);
         }
     }
 

@@ -121,7 +121,7 @@ impl Listing {
     }
 
     /// The expired rows that are on no list but were on one lately, as far as their age tells: the others are long dead.
-    pub(crate) fn unlisted(&self, host_ttl: Duration) -> impl Iterator<Item = &Row> {
+    pub(crate) fn lately_unlisted(&self, host_ttl: Duration) -> impl Iterator<Item = &Row> {
         let is_young = move |row: &&Row| self.judged_at.since(row.renewed) <= host_ttl * 2;
         let young = self.expired.iter().filter(is_young);
         self.unlisted.iter().chain(young)

@@ -35,8 +35,9 @@ impl Outage {
 impl Outages {
     /// So many that a restart in a bad week knows what it has to, and as many as a row of a table takes without trouble.
     const MOST: usize = 64;
-    /// What ended that long ago ages nobody: a host that was there before is long dead or has checked in since.
-    const REMEMBERED: TimeDelta = TimeDelta::days(7);
+    /// What ended that much earlier than the latest goes first: who was there before is mostly dead or has checked in
+    /// since.
+    const LONG_OVER: TimeDelta = TimeDelta::days(7);
 
     /// Adds one that a node has lived through, merged with those that it meets.
     pub(crate) fn add(&mut self, outage: Outage) {
@@ -58,15 +59,15 @@ impl Outages {
         self.begin_after_others();
     }
 
-    /// Forgets what is long over. Where there are still too many, as of a node that starts again and again and always
-    /// ends at once, those two become one between which the least time was counted.
+    /// Where there are too many, forgets what is long over. Of a node that starts again and again and always ends at
+    /// once, those two become one between which the least time was counted.
     fn keep_the_most_that_fits(&mut self) {
         let known = &mut self.lived_through;
-        let Some(latest) = known.last().map(|latest| latest.ended) else {
-            return;
-        };
-        known.retain(|outage| latest - outage.ended < Self::REMEMBERED);
         while known.len() > Self::MOST {
+            if known[known.len() - 1].ended - known[0].ended > Self::LONG_OVER {
+                known.remove(0);
+                continue;
+            }
             let between = |at: &usize| known[*at].began - known[at - 1].ended;
             let at = (1..known.len()).min_by_key(between);
             let at = at.expect("there are two of them");
@@ -216,12 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_over_a_week_ago_is_forgotten() {
+    fn of_too_many_outages_those_are_forgotten_that_were_over_a_week_before_the_latest() {
         let (mut outages, day) = (Outages::default(), 24 * 3600);
         outages.add(outage(0, 10));
-        outages.add(outage(day, day + 10));
-        outages.add(outage(7 * day, 7 * day + 10));
-        let kept = [outage(day, day + 10), outage(7 * day, 7 * day + 10)];
-        assert_eq!(all(&outages), kept);
+        for number in 0..63 {
+            outages.add(outage(8 * day + 20 * number, 8 * day + 20 * number + 10));
+        }
+        assert_eq!(all(&outages)[0], outage(0, 10));
+        outages.add(outage(9 * day, 9 * day + 10));
+        assert_eq!(all(&outages)[0], outage(8 * day, 8 * day + 10));
+        assert_eq!(all(&outages).len(), Outages::MOST);
     }
 }

@@ -123,7 +123,7 @@ impl Registry {
             }
         }
         let host_ttl = self.liveness.host_ttl;
-        for row in news.unlisted(host_ttl) {
+        for row in news.lately_unlisted(host_ttl) {
             if !was(Listing::unlists, &row.host.key) {
                 let silent = news.judged_at.since(row.renewed);
                 self.remember(&row.host.key, EventKind::Unlisted(silent), None);
@@ -132,7 +132,7 @@ impl Registry {
         let Some(before) = before else {
             return;
         };
-        let unlisted = before.unlisted(host_ttl).map(|row| &row.host.key);
+        let unlisted = before.lately_unlisted(host_ttl).map(|row| &row.host.key);
         let silent = before.spared.iter().map(|host| &host.key).chain(unlisted);
         for key in silent.filter(|key| news.lists_as_live(key)) {
             self.remember(key, EventKind::Returned, None);

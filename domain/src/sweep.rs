@@ -98,7 +98,7 @@ impl Registry {
             self.backlogs.keep(service, backlog);
             next = now;
         } else if unripe.is_none() {
-            self.guarded.forget_expired(service);
+            self.guarded.forget_expired(service, &listing);
         }
         self.watch.judged(service, &listing, next);
         Ok(())
