@@ -105,12 +105,13 @@ fn serve(settings: &Settings) -> ExitCode {
     let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = &error as &dyn Error, "not started");
+            let what = error.what();
+            tracing::error!(error = &error as &dyn Error, "{what}");
             if !tracing::enabled!(tracing::Level::ERROR) {
                 let error: &(dyn Error + 'static) = &error;
                 let causes = successors(Some(error), |error| (*error).source());
                 let causes: Vec<String> = causes.map(ToString::to_string).collect();
-                drop(writeln!(io::stderr(), "not started: {}", causes.join(": ")));
+                drop(writeln!(io::stderr(), "{what}: {}", causes.join(": ")));
             }
             ExitCode::FAILURE
         }

@@ -46,6 +46,16 @@ pub(crate) enum Failure {
     Task,
 }
 
+impl Failure {
+    /// What came of it, for a log line.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Task => "stopped by itself",
+            _ => "not started",
+        }
+    }
+}
+
 /// Serves until the process is told to stop.
 pub(crate) async fn run(
     settings: &Settings,
@@ -87,12 +97,12 @@ pub(crate) async fn run(
         xds.stop();
     };
     serve(settings, Server::new(app, places), stop).await?;
-    drop(tasks);
     // First, for whoever stops the process may not have the patience for the rest of an outage.
     storage.save_lists().await;
     if let Some(telling) = telling {
         telling.end().await;
     }
+    drop(tasks);
     record_the_end(&registry).await;
     storage.close().await;
     if is_whole { Ok(()) } else { Err(Failure::Task) }

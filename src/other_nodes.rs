@@ -10,8 +10,8 @@ use discovery_local::{Cached, HeldBack};
 use discovery_xds::{Origin, Xds};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
@@ -34,14 +34,15 @@ pub(crate) struct OtherNodes {
 /// Who takes in what the others have changed.
 struct Hearers {
     cached: Cached,
-    held_back: Option<Arc<HeldBack>>,
     xds: Arc<Xds>,
+    /// For whom it takes some time, where heartbeats are held back.
+    held_back: Option<mpsc::UnboundedSender<News>>,
 }
 
 /// Tells the other nodes what this one changes, until the end.
 pub(crate) struct Telling {
-    task: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Telling {
@@ -49,7 +50,7 @@ impl Telling {
     pub(crate) async fn end(self) {
         // Where nobody hears it, the task has ended.
         let _ = self.stop.send(());
-        if timeout(LAST_PATIENCE, self.task).await.is_err() {
+        if timeout(LAST_PATIENCE, self.ended).await.is_err() {
             warn!("stopped without telling the other nodes of the last changes");
         }
     }
@@ -69,15 +70,24 @@ impl OtherNodes {
             held_back,
         } = self;
         let (announcer, listener) = table.other_nodes();
+        let held_back = held_back.map(|held_back| {
+            let (news, heard) = mpsc::unbounded_channel();
+            tasks.spawn(keep_looking_again(held_back, heard));
+            news
+        });
         let hearers = Hearers {
             cached,
-            held_back,
             xds: Arc::clone(xds),
+            held_back,
         };
         tasks.spawn(keep_listening(table, listener, hearers));
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(keep_announcing(announcer, changes, stopped));
-        Telling { task, stop }
+        let ((stop, stopped), (end, ended)) = (oneshot::channel(), oneshot::channel());
+        tasks.spawn(async move {
+            keep_announcing(announcer, changes, stopped).await;
+            // Nobody waits for it while the node runs.
+            let _ = end.send(());
+        });
+        Telling { stop, ended }
     }
 }
 
@@ -145,13 +155,13 @@ async fn keep_listening(
         };
         trouble.note(&news);
         if let Ok(news) = news {
-            hearers.take_in(&news).await;
+            hearers.take_in(news);
         }
     }
 }
 
 impl Hearers {
-    async fn take_in(&self, news: &News) {
+    fn take_in(&self, news: News) {
         if news.incomplete {
             self.cached.anything_changed_elsewhere();
             self.xds.missed_changes();
@@ -160,10 +170,25 @@ impl Hearers {
         for service in &news.services {
             self.xds.changed(service, Origin::Elsewhere);
         }
-        match &self.held_back {
-            Some(held_back) if news.incomplete => held_back.anything_changed_elsewhere().await,
-            Some(held_back) => held_back.changed_elsewhere(&news.services).await,
-            None => {}
+        if let Some(held_back) = &self.held_back {
+            // An error says that the node ends.
+            let _ = held_back.send(news);
+        }
+    }
+}
+
+/// Has what others have changed looked at before more heartbeats of it are held back; what is heard meanwhile is looked
+/// at together.
+async fn keep_looking_again(held_back: Arc<HeldBack>, mut heard: mpsc::UnboundedReceiver<News>) {
+    while let Some(mut news) = heard.recv().await {
+        while let Ok(more) = heard.try_recv() {
+            news.services.extend(more.services);
+            news.incomplete |= more.incomplete;
+        }
+        if news.incomplete {
+            held_back.anything_changed_elsewhere().await;
+        } else {
+            held_back.changed_elsewhere(&news.services).await;
         }
     }
 }

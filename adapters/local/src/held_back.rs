@@ -51,6 +51,8 @@ impl Known {
 impl HeldBack {
     /// How many heartbeats are stored at a time, so that a stop need not wait for one after the other.
     const AT_A_TIME: usize = 64;
+    /// How many lists are looked at again at a time: readers are served first.
+    const LOOKS_AT_A_TIME: usize = 4;
 
     /// Holds back heartbeats for up to `interval`.
     pub fn new(inner: Arc<dyn HostRepository>, interval: Duration, clock: Arc<dyn Clock>) -> Self {
@@ -87,10 +89,11 @@ impl HeldBack {
     }
 
     async fn look_again(&self, services: Vec<ServiceName>) {
-        let looks = stream::iter(services).for_each_concurrent(Self::AT_A_TIME, async |service| {
-            // Where it can't be read, its hosts are found gone when their heartbeats are stored again.
-            let _ = self.hosts_of(&service, LeaseInstant::DISTANT_FUTURE).await;
-        });
+        let looks =
+            stream::iter(services).for_each_concurrent(Self::LOOKS_AT_A_TIME, async |service| {
+                // Where it can't be read, its hosts are found gone when their heartbeats are stored again.
+                let _ = self.hosts_of(&service, LeaseInstant::DISTANT_FUTURE).await;
+            });
         looks.await;
     }
 
