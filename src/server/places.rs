@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// A place for each connection, and a few for those that are told that there is none.
 pub(crate) struct Places {
     all: usize,
+    all_requests: usize,
     free: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     requests: Arc<Semaphore>,
@@ -43,11 +44,13 @@ impl Places {
                 "fewer connections than wanted: the limit of open files is too low"
             );
         }
+        let all_requests = Self::REQUESTS + streams;
         let places = Self {
             all: wanted.min(allowed),
+            all_requests,
             free: Arc::new(Semaphore::new(wanted.min(allowed))),
             refusals: Arc::new(Semaphore::new(Self::REFUSALS)),
-            requests: Arc::new(Semaphore::new(Self::REQUESTS + streams)),
+            requests: Arc::new(Semaphore::new(all_requests)),
             refused: Counter::default(),
             taken: Gauge::default(),
         };
@@ -83,10 +86,12 @@ impl Places {
         if scarce { Self::SCARCE_PATIENCE } else { usual }
     }
 
-    /// Waits until every place is free.
+    /// Waits until every place is free, also those of requests whose connections have gone.
     pub(super) async fn all_free(&self) {
-        let all = u32::try_from(self.all).unwrap_or(u32::MAX);
-        drop(self.free.acquire_many(all).await);
+        let permits = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
+        drop(self.free.acquire_many(permits(self.all)).await);
+        let requests = permits(self.all_requests);
+        drop(self.requests.acquire_many(requests).await);
     }
 
     /// How many places are taken.

@@ -209,8 +209,11 @@ mod tests {
         drop(reader);
         take.send(()).expect("the pipe is open");
         (&sink).write_all(b"one\ntwo\n").expect("a sink takes all");
-        while sink.0.dropped.get() < 2 {
-            thread::yield_now();
+        let deadline = Duration::from_secs(20);
+        let mut waited = Duration::ZERO;
+        while sink.0.dropped.get() < 2 && waited < deadline {
+            thread::sleep(Sink::PAUSE);
+            waited += Sink::PAUSE;
         }
         assert_eq!(sink.0.dropped.get(), 2);
     }

@@ -26,11 +26,11 @@ async fn an_answer_that_is_not_of_the_store_acknowledges_nothing() {
         }
         let repository = &node.repository;
         assert!(is_unavailable(
-            repository.set_weight(&host, weight(5)).await
+            &repository.set_weight(&host, weight(5)).await
         ));
         assert!(is_unavailable(&repository.delete(&host).await));
         assert!(is_unavailable(
-            repository.prove(node.lease.now().wall).await
+            &repository.prove(node.lease.now().wall).await
         ));
         let (web, past) = (service("web"), LeaseInstant::DISTANT_PAST);
         assert!(is_unavailable(&repository.hosts_of(&web, past).await));
