@@ -55,7 +55,7 @@ async fn writes(interval: Option<Duration>) -> usize {
     beat(&registry).await;
     proxy.reset_counts();
     for second in 1..=MINUTES * 60 {
-        clock.advance(SECOND);
+        clock.advance_proving(registry.lease(), SECOND);
         if let Some(held_back) = &held_back {
             held_back.store_due().await.expect("the table answers");
         }
