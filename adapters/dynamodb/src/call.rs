@@ -134,8 +134,11 @@ fn now() -> Instant {
 
 /// Whether an answer that says "done" is one of the store: a proxy or a portal that answers so, too, has stored nothing.
 fn is_of_dynamodb(answer: &HttpResponse) -> bool {
-    let kind = answer.headers().get("content-type").unwrap_or_default();
-    answer.headers().contains_key("x-amzn-requestid") || kind.starts_with("application/x-amz-json")
+    let (headers, body) = (answer.headers(), answer.body().bytes());
+    let kind = headers.get("content-type").unwrap_or_default();
+    let says_so = kind.starts_with("application/x-amz-json");
+    let is_empty = body.is_some_and(<[u8]>::is_empty);
+    !is_empty && (says_so || headers.contains_key("x-amzn-requestid"))
 }
 
 /// How the store answered, unless it said that a condition did not hold, which is an answer like any other.
