@@ -81,7 +81,7 @@ impl Disk {
         if !path.exists() {
             create::create(path, now)?;
         }
-        let unreadable = |error| create::open_error(path, redb_io(error));
+        let unreadable = |error| create::io_error(path, "open", error);
         let handle = File::open(path).map_err(unreadable)?;
         let database = opener(path).map_err(|error| create::open_error(path, error))?;
         create::check_ours(path, &database)?;
@@ -201,8 +201,4 @@ impl Disk {
 /// What is known of the folder that a file is in.
 fn folder_of(path: &Path) -> io::Result<Metadata> {
     fs::metadata(create::folder(path))
-}
-
-fn redb_io(error: io::Error) -> DatabaseError {
-    DatabaseError::Storage(redb::StorageError::Io(error))
 }

@@ -194,7 +194,7 @@ fn foreign(path: &Path, what: &str) -> OpenError {
     }
 }
 
-fn io_error(path: &Path, what: &'static str, source: io::Error) -> OpenError {
+pub(super) fn io_error(path: &Path, what: &'static str, source: io::Error) -> OpenError {
     let path = path.to_owned();
     OpenError::Io { path, what, source }
 }

@@ -20,7 +20,7 @@ pub(super) fn open(place: &Place, opener: Opener) -> Store {
 }
 
 /// Lets so much time pass that a failed file is tried again.
-fn wait(place: &Place) {
+pub(super) fn wait(place: &Place) {
     place.clock.advance(Duration::from_mins(1));
 }
 

@@ -1,12 +1,11 @@
 //! A file that is removed, or replaced by another, while the store is at work.
 
 use std::fs;
-use std::time::Duration;
 
 use discovery_testkit::Store;
 use discovery_testkit::hosts::{key, service, weight};
 
-use super::disk_trouble::open;
+use super::disk_trouble::{open, wait};
 use super::faulty::{Fault, Faults};
 use super::{OpenError, Place, web};
 
@@ -14,10 +13,6 @@ use super::{OpenError, Place, web};
 async fn refusal(store: &Store) -> String {
     let proof = store.repository.prove(store.lease.now().wall).await;
     proof.expect_err("nothing is recorded").to_string()
-}
-
-fn wait(place: &Place) {
-    place.clock.advance(Duration::from_mins(1));
 }
 
 #[tokio::test]
