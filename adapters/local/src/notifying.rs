@@ -96,24 +96,13 @@ impl HostRepository for Notifying {
     async fn check_in(&self, check_in: CheckIn) -> Result<Change, CheckInError> {
         let asked = check_in.clone();
         let writing = self.begin(asked.key.service());
-        let change = match self.inner.check_in(check_in).await {
-            Err(error) => {
-                if !error.may_be_done() {
-                    writing.did_nothing();
-                }
-                return Err(error);
-            }
-            Ok(change) => change,
-        };
-        let heartbeat = change.previous.as_ref().is_some_and(|previous| {
-            asked.renews(previous) && previous.host.differs_only_in_check_in(&change.row.host)
-        });
-        if change.recorded {
-            writing.end(!heartbeat);
-        } else {
-            writing.did_nothing();
+        let outcome = self.inner.check_in(check_in).await;
+        match &outcome {
+            Ok(change) if change.recorded => writing.end(!is_heartbeat(&asked, change)),
+            Err(error) if error.may_be_done() => drop(writing),
+            _ => writing.did_nothing(),
         }
-        Ok(change)
+        outcome
     }
 
     async fn hosts_of(
@@ -191,6 +180,13 @@ impl HostRepository for Notifying {
     async fn prove(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         self.inner.prove(now).await
     }
+}
+
+/// Whether it changed no more than the time of a listed host.
+fn is_heartbeat(asked: &CheckIn, change: &Change) -> bool {
+    change.previous.as_ref().is_some_and(|previous| {
+        asked.renews(previous) && previous.host.differs_only_in_check_in(&change.row.host)
+    })
 }
 
 fn has_effect(change: &Change) -> bool {
