@@ -47,7 +47,6 @@ impl DynamoDbHostRepository {
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let before = self.table.record(now, &self.lease.outages()).await?;
         self.records.has_any.store(true, Ordering::Relaxed);
-        self.lease.prove();
         Ok(before)
     }
 
@@ -60,7 +59,8 @@ impl DynamoDbHostRepository {
         let seen = self.records.attempts.load(Ordering::Relaxed);
         let mut last = self.records.last_attempt.lock().await;
         if self.records.attempts.load(Ordering::Relaxed) == seen {
-            *last = self.record(self.lease.now().wall).await.map(drop);
+            let recorded = self.record(self.lease.now().wall).await;
+            *last = recorded.map(|_before| self.lease.prove());
             self.records.attempts.fetch_add(1, Ordering::Relaxed);
         }
         last.clone()
@@ -68,10 +68,10 @@ impl DynamoDbHostRepository {
 
     /// Whether this node knows of an outage that the table may not tell of.
     fn owes_a_record(&self) -> bool {
-        let before = || self.lease.silent_before_start();
-        let is_first = || !self.records.has_any.load(Ordering::Relaxed);
-        self.lease.since_proof() > LeaseClock::LONGEST_GAP
-            || is_first() && before() > LeaseClock::LONGEST_GAP
+        let is_long = |silence| silence > LeaseClock::LONGEST_GAP;
+        let has_recorded = self.records.has_any.load(Ordering::Relaxed);
+        is_long(self.lease.since_proof())
+            || !has_recorded && is_long(self.lease.silent_before_start())
     }
 
     /// Reads, once and before anything else, what the store remembers: without it a node that starts after an outage
