@@ -199,13 +199,14 @@ impl Connection {
             let answer = Response::from(no_place("requests"));
             return answer.map(|body| Answering::any(body, None));
         }
+        let place = place.flatten();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let origin = (self.local.clone(), self.remote.clone(), Scheme::HTTP);
         let request = (request, origin.0, origin.1, origin.2).into();
         let (answer, place) = if closes || is_read {
-            (self.server.app.get_response(request).await, place.flatten())
+            (self.server.app.get_response(request).await, place)
         } else {
-            self.answer_to_the_end(request, place.flatten()).await
+            self.answer_to_the_end(request, place).await
         };
         let under_way = UnderWay {
             _waiting: waiting,
