@@ -91,7 +91,7 @@ fn http1_rules() -> http1::Builder {
         .header_read_timeout(None)
         .half_close(true)
         .max_header_size(MAX_HEAD as usize)
-        .max_buf_size(2 * MAX_HEAD as usize);
+        .max_buf_size(MAX_HEAD as usize);
     rules
 }
 

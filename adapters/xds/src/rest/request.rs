@@ -53,7 +53,7 @@ pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// they have sent everything.
 const MAX_DRAINED: usize = 2 * MAX_BYTES;
 /// How far the buffer of a body grows by itself, which has it in memory twice; then it gets all the room that it needs.
-const MAX_GROWN: usize = 128 * 1024;
+const MAX_GROWN: usize = 64 * 1024;
 /// How long a body may take to arrive.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
