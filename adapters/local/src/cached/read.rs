@@ -11,6 +11,16 @@ use super::entry::{Entry, Flight, ReadAt};
 use super::outage::Symptom;
 use super::{Cached, Key, Shared};
 
+/// Which load a reader waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    First,
+    /// One more, for those before began too early for this reader.
+    Another,
+    /// One more, for the list may lack what was written before this reader came. It is served if this load fails.
+    Doubted,
+}
+
 impl Cached {
     /// The longest a read waits for the store while an older list could be served: of the 300 ms of liveness rule 7, for
     /// a busy node takes some to answer.
@@ -24,7 +34,7 @@ impl Cached {
         let entry = self.0.entry(&key);
         let not_before = not_before.max(entry.outdated_at());
         let (came, outage) = (self.0.clock.monotonic(), self.0.outages.of(&key));
-        let (mut is_first_load, mut has_landed) = (true, false);
+        let mut turn = Turn::First;
         loop {
             if let Some(reading) = self.hit(&entry, not_before) {
                 return Ok(reading);
@@ -44,19 +54,18 @@ impl Cached {
             let patience =
                 (came.min(began_at) + Self::PATIENCE).saturating_sub(self.0.clock.monotonic());
             match self.landing(&entry, flight, patience).await {
-                Some(Ok(())) if began < not_before => is_first_load = false,
-                // It may lack what was written before this reader came.
-                Some(Ok(())) if began_at < came && !has_landed && entry.is_doubted() => {
-                    (is_first_load, has_landed) = (false, true);
+                Some(Ok(())) if began < not_before => turn = turn.max(Turn::Another),
+                Some(Ok(())) if began_at < came && turn < Turn::Doubted && entry.is_doubted() => {
+                    turn = Turn::Doubted;
                 }
                 Some(Ok(())) => return entry.last_read().ok_or_else(abandoned),
-                _ if has_landed => return entry.last_read().ok_or_else(abandoned),
+                _ if turn == Turn::Doubted => return entry.last_read().ok_or_else(abandoned),
                 Some(Err(error)) => return entry.last_known().ok_or(error),
                 None => {
                     let overdue = overdue();
                     // One that began while this reader waited for another has not had its time yet, and while others
                     // land the store is well: this list takes long.
-                    if is_first_load && outage.landed() == landed_before {
+                    if turn == Turn::First && outage.landed() == landed_before {
                         self.fails(&key, &overdue, Symptom::Late);
                     }
                     return entry.last_known().ok_or(overdue);
