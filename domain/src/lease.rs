@@ -75,7 +75,7 @@ struct State {
 impl LeaseClock {
     /// The longest time that counts between two proofs (rule 3).
     pub const LONGEST_GAP: Duration = Duration::from_secs(5);
-    /// How far ahead the clock of another node may be for its outages to be believed.
+    /// How far ahead the clock of another node may be for what it says of outages to be believed.
     const MOST_AHEAD: TimeDelta = TimeDelta::hours(1);
 
     /// Starts at zero, with no outage before it.
@@ -136,6 +136,15 @@ impl LeaseClock {
         self.clock.monotonic().saturating_sub(self.state().proof)
     }
 
+    /// Notes that another node's clock may have been so far ahead before this node's start: what was recorded by it, be it
+    /// a proof or a check-in, may be that much older than it says, and whoever checked in by a right clock until then
+    /// would seem to have been silent for as long. To be told before the last proof.
+    pub fn remember_lead(&self, lead: TimeDelta) {
+        if (TimeDelta::zero()..=Self::MOST_AHEAD).contains(&lead) {
+            self.state().outages.allow_for(lead);
+        }
+    }
+
     /// Notes the last proof that the store remembers from before this node wrote to it: everything between that and
     /// the start was an outage (rule 4). Only the first call counts; what is remembered later are this node's own.
     pub fn remember_proof(&self, last: DateTime<Utc>) {
@@ -149,11 +158,11 @@ impl LeaseClock {
     }
 
     /// Notes an outage that another node has lived through and told of, so it is over: where it ends later than now, the
-    /// other's clock is ahead, and one that is far ahead says nothing of outages.
+    /// other's clock is ahead, by which it also began, and one that is far ahead says nothing of outages.
     pub fn remember_outage(&self, outage: Outage) {
-        let now = self.clock.wall();
-        if outage.ended - now <= Self::MOST_AHEAD {
-            let (began, ended) = (outage.began, outage.ended.min(now));
+        let lead = (outage.ended - self.clock.wall()).max(TimeDelta::zero());
+        if lead <= Self::MOST_AHEAD {
+            let (began, ended) = (outage.began - lead, outage.ended - lead);
             self.state().outages.add(Outage { began, ended });
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct Outages {
     lived_through: Vec<Outage>,
     /// The time before this node's start from which nothing is known to have been recorded.
     before_start: Option<Outage>,
+    /// How far ahead the clock may have been by which something was recorded before the start.
+    lead: TimeDelta,
 }
 
 impl Outage {
@@ -76,9 +78,15 @@ impl Outages {
         }
     }
 
+    /// Takes what was recorded before the start for that much earlier than it says. To be told before the rest.
+    pub(crate) fn allow_for(&mut self, lead: TimeDelta) {
+        self.lead = lead;
+    }
+
     /// Notes the outage that ended with this node's start.
     pub(crate) fn add_before_start(&mut self, outage: Outage) {
-        self.before_start = Some(outage);
+        let began = outage.began - self.lead;
+        self.before_start = Some(Outage { began, ..outage });
         self.begin_after_others();
     }
 
@@ -99,8 +107,8 @@ impl Outages {
     /// lived through the longer part stays: that another node came through a little earlier or longer, or has another
     /// clock, does not undo the rest.
     pub(crate) fn disproved_by(&mut self, check_in: DateTime<Utc>) {
-        if let Some(start) = self.before_start.as_mut().filter(|o| o.spans(check_in)) {
-            start.began = check_in;
+        if let Some(start) = self.before_start.as_mut().filter(|o| check_in < o.ended) {
+            start.began = start.began.max(check_in - self.lead);
         }
         for outage in self.lived_through.iter_mut().filter(|o| o.spans(check_in)) {
             if check_in - outage.began < outage.ended - check_in {

@@ -1,11 +1,13 @@
 //! The small shared row by which nodes prove that the store can record (liveness rules 3 and 4).
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use discovery_domain::{LeaseClock, Outage, StoreError};
 use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::DynamoDbHostRepository;
 use crate::date;
@@ -19,10 +21,16 @@ const PROOF: &str = "last proof";
 /// The outages that nodes have lived through, for those that start later: the time at which the last proof was made
 /// does not tell them of any before it.
 const OUTAGES: &str = "outages";
+/// When a node last found that another's clock is ahead, and the later time that the other had recorded before.
+const AHEAD: &str = "clock_ahead";
+/// What was found of clocks so long before the last proof is over.
+const LONG_OVER: TimeDelta = TimeDelta::days(1);
 
 /// What this node has recorded in its life.
 pub(crate) struct Records {
-    has_any: AtomicBool,
+    last: std::sync::Mutex<Option<DateTime<Utc>>>,
+    /// Whether the clock of another node was ahead lately.
+    saw_lead: AtomicBool,
     /// How often the end of an outage was recorded or could not be, and what came of it last: however many writes wait
     /// for that, there is one attempt at a time.
     attempts: AtomicU64,
@@ -32,10 +40,16 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn new() -> Self {
         Self {
-            has_any: AtomicBool::new(false),
+            last: std::sync::Mutex::default(),
+            saw_lead: AtomicBool::new(false),
             attempts: AtomicU64::new(0),
             last_attempt: Mutex::new(Ok(())),
         }
+    }
+
+    /// The moment that was recorded last.
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<DateTime<Utc>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,9 +59,39 @@ impl DynamoDbHostRepository {
         &self,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let before = self.table.record(now, &self.lease.outages()).await?;
-        self.records.has_any.store(true, Ordering::Relaxed);
+        let outages = self.lease.outages();
+        let before = self.table.record(now, &outages, None).await?;
+        let own = self.records.last().replace(now);
+        if let Some(found) = before.filter(|_| before != own) {
+            self.compare_clocks(now, found).await;
+        }
         Ok(before)
+    }
+
+    /// Where another node's clock is ahead, says so to the operator, and to nodes that start later: they would take the
+    /// last proof, or a check-in, for later than it was, and hosts for silent since.
+    async fn compare_clocks(&self, now: DateTime<Utc>, found: DateTime<Utc>) {
+        let lead = (found - now).to_std().unwrap_or_default();
+        let is_ahead = lead > LeaseClock::LONGEST_GAP;
+        let was_ahead = self.records.saw_lead.swap(is_ahead, Ordering::Relaxed);
+        if !is_ahead {
+            return;
+        }
+        if !was_ahead {
+            warn!(
+                ahead_s = lead.as_secs(),
+                "the clock of another node is ahead of this one's: set them both right"
+            );
+        }
+        let seen = Outage {
+            began: now,
+            ended: found,
+        };
+        // Where this fails it is found again before long.
+        let _ = self
+            .table
+            .record(now, &self.lease.outages(), Some(&seen))
+            .await;
     }
 
     /// Records an outage before anything else is written after it: a node that starts in between would take the first
@@ -69,7 +113,7 @@ impl DynamoDbHostRepository {
     /// Whether this node knows of an outage that the table may not tell of.
     fn owes_a_record(&self) -> bool {
         let is_long = |silence| silence > LeaseClock::LONGEST_GAP;
-        let has_recorded = self.records.has_any.load(Ordering::Relaxed);
+        let has_recorded = self.records.last().is_some();
         is_long(self.lease.since_proof())
             || !has_recorded && is_long(self.lease.silent_before_start())
     }
@@ -80,6 +124,9 @@ impl DynamoDbHostRepository {
         let recalled = self.recalled.get_or_try_init(async || {
             let row = self.table.get(key()).await?.unwrap_or_default();
             if let Some(last) = time(&row) {
+                if let Some(lead) = lead(&row, last) {
+                    self.lease.remember_lead(lead);
+                }
                 self.lease.remember_proof(last);
             }
             for outage in outages(&row) {
@@ -94,10 +141,12 @@ impl DynamoDbHostRepository {
 impl Table {
     /// Records a moment and the outages before it in the place of what was recorded last, and returns that moment. What
     /// another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
+    /// What was found of clocks stays, unless there is news.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
         outages: &[Outage],
+        ahead: Option<&Outage>,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut update = shaped_like_a_host(now, PROOF)
             .into_iter()
@@ -107,6 +156,9 @@ impl Table {
         if !outages.is_empty() {
             let written = outages.iter().map(|outage| text(written(outage)));
             update = update.set(OUTAGES, Some(AttributeValue::L(written.collect())));
+        }
+        if let Some(ahead) = ahead {
+            update = update.set(AHEAD, Some(text(written(ahead))));
         }
         let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
@@ -148,11 +200,19 @@ fn written(outage: &Outage) -> String {
 /// The outages that a row tells of, as far as they can be read.
 fn outages(row: &Item) -> impl Iterator<Item = Outage> {
     let texts = row.get(OUTAGES).and_then(|value| value.as_l().ok());
-    texts.into_iter().flatten().filter_map(|value| {
-        let (began, ended) = value.as_s().ok()?.split_once('/')?;
-        Some(Outage {
-            began: date::parse(began)?,
-            ended: date::parse(ended)?,
-        })
+    texts.into_iter().flatten().filter_map(span)
+}
+
+/// How far ahead of another's a node's clock lately was, by a row that was last written then.
+fn lead(row: &Item, last: DateTime<Utc>) -> Option<TimeDelta> {
+    let seen = span(row.get(AHEAD)?)?;
+    (last - seen.began < LONG_OVER).then(|| seen.ended - seen.began)
+}
+
+fn span(value: &AttributeValue) -> Option<Outage> {
+    let (began, ended) = value.as_s().ok()?.split_once('/')?;
+    Some(Outage {
+        began: date::parse(began)?,
+        ended: date::parse(ended)?,
     })
 }

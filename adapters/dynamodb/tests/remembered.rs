@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use common::{Node, World};
 use discovery_domain::{Clock as _, HostRepository, LeaseClock, Row};
+use discovery_testkit::ManualClock;
 use discovery_testkit::proxy::Fault;
 use futures_util::future::join_all;
 use tokio::time::timeout;
@@ -112,6 +113,45 @@ async fn no_check_in_is_stored_while_the_outage_before_it_can_not_be_recorded() 
     node.proxy.heal();
     node.register("web", "10.0.0.2").await;
     assert!(world.item("web", "10.0.0.2").await.is_some());
+}
+
+#[tokio::test]
+async fn rule_4_hosts_of_a_right_clock_are_not_taken_for_silent_where_another_was_ahead() {
+    let world = World::new().await;
+    let (right, clock) = (world.node().await, ManualClock::new());
+    let ahead = Node::start(world.emulator.url(), &clock, false).await;
+    clock.jump(TimeDelta::seconds(40));
+    let recorded = async || {
+        let row = world.emulator.items(common::TABLE).await.remove(0);
+        row.get("clock_ahead").cloned()
+    };
+    prove(&right).await;
+    prove(&ahead).await;
+    assert_eq!(recorded().await, None);
+    prove(&right).await;
+    let lead = "2026-11-22T12:56:52.129669+0000/2026-11-22T12:57:32.129669+0000";
+    assert_eq!(recorded().await, Some(AttributeValue::S(lead.into())));
+    right.register("web", "10.0.0.1").await;
+    ahead.register("web", "10.0.0.2").await;
+    prove(&ahead).await;
+    drop((right, ahead));
+    world.clock.advance(Duration::from_secs(45));
+    let node = world.node().await;
+    for row in node.list("web").await {
+        let age = age(&node, &row);
+        assert!(age < Duration::from_secs(1), "{row:?}: {age:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_is_not_taken_for_that_of_another_node() {
+    let world = World::new().await;
+    let node = world.node().await;
+    prove(&node).await;
+    world.clock.jump(-TimeDelta::minutes(1));
+    prove(&node).await;
+    let row = world.emulator.items(common::TABLE).await.remove(0);
+    assert!(!row.contains_key("clock_ahead"), "{row:?}");
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ fn rule_4_a_node_that_starts_after_an_outage_learns_of_it_from_another() {
 #[test]
 fn rule_4_an_outage_that_another_node_tells_of_is_over_however_far_its_clock_is_ahead() {
     let (clock, lease, now) = started();
-    let died = now - TimeDelta::minutes(5);
+    let died = now - TimeDelta::minutes(10);
     let minute = |minute| now + TimeDelta::minutes(minute);
     for ended in [minute(5), minute(60 * 24 * 3650)] {
         let began = minute(-1);
@@ -201,6 +201,33 @@ fn rule_4_an_outage_that_another_node_tells_of_is_over_however_far_its_clock_is_
     assert_eq!(age(&lease, died), Duration::from_mins(4));
     clock.advance_proving(&lease, Duration::from_mins(3));
     assert_eq!(age(&lease, died), Duration::from_mins(7));
+}
+
+#[test]
+fn rule_4_a_lead_of_another_clock_hides_nothing_of_the_time_before_the_start() {
+    let (_, lease, now) = started();
+    let ago = |seconds| now - TimeDelta::seconds(seconds);
+    lease.remember_lead(TimeDelta::seconds(40));
+    lease.remember_proof(ago(5));
+    assert_eq!(age(&lease, ago(45)), Duration::ZERO);
+    lease.disprove([ago(4)]);
+    assert_eq!(age(&lease, ago(45)), Duration::from_secs(1));
+    // By a clock that is right it is of after the start, whatever others show.
+    assert_eq!(age(&lease, now + TimeDelta::seconds(1)), Duration::ZERO);
+    assert_eq!(age(&lease, ago(45)), Duration::from_secs(1));
+}
+
+#[test]
+fn rule_4_a_lead_of_more_than_an_hour_is_not_believed() {
+    for lead in [TimeDelta::minutes(61), TimeDelta::minutes(-1)] {
+        let (_, clock, now) = started();
+        clock.remember_lead(lead);
+        clock.remember_proof(now - TimeDelta::minutes(1));
+        assert_eq!(
+            age(&clock, now - TimeDelta::hours(1)),
+            Duration::from_mins(59)
+        );
+    }
 }
 
 #[test]
