@@ -64,7 +64,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(Failure::Signals)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let (mut storage, registry) = open(settings, &clock, &mut metrics).await?;
+    let (mut storage, registry) = open_unless_stopped(settings, &clock, &mut metrics).await?;
     let health = Arc::new(Health::default());
     if storage.load_saved_lists() {
         health.has_something_to_serve();
@@ -106,6 +106,22 @@ pub(crate) async fn run(
     record_the_end(&registry).await;
     storage.close().await;
     if is_whole { Ok(()) } else { Err(Failure::Task) }
+}
+
+/// Opens the store, which may take as long as a disk hangs: a signal ends the process meanwhile, for nothing is under way.
+async fn open_unless_stopped(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &mut Metrics,
+) -> Result<(Storage, Arc<Registry>), Failure> {
+    let signals = Signals::catch().map_err(Failure::Signals)?;
+    let stopped = tokio::spawn(exit_at_the_next(
+        signals,
+        "told to stop before the store was open",
+    ));
+    let opened = open(settings, clock, metrics).await;
+    stopped.abort();
+    Ok(opened?)
 }
 
 /// The store, and the rules over it.
@@ -237,7 +253,10 @@ async fn has_to_stop(mut signals: Signals, tasks: &mut JoinSet<()>) -> bool {
             false
         }
     };
-    tokio::spawn(exit_at_the_next(signals));
+    tokio::spawn(exit_at_the_next(
+        signals,
+        "told twice to stop, so nothing more is finished",
+    ));
     is_signal
 }
 

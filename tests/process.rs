@@ -16,6 +16,15 @@ fn both_signals_stop_the_node_with_success() {
 }
 
 #[test]
+fn a_signal_that_a_file_may_grow_no_further_does_not_end_the_node() {
+    let node = Node::start(&[]);
+    node.signal(Signal::XFSZ);
+    assert_eq!(node.call("GET", "/healthcheck").status, 200);
+    node.signal(Signal::TERM);
+    assert_eq!(code(node.wait()), 0);
+}
+
+#[test]
 fn a_request_under_way_is_finished_before_the_node_stops() {
     let node = Node::start(&[]);
     let mut connection = node.connect();

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -35,10 +36,12 @@ impl Stop {
     }
 }
 
-/// The signals that end the process.
+/// The signals that end the process, each as the node decides.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Told to a process whose file has become as large as it may, as the write is that fails: that is enough.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -47,6 +50,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _too_large: signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?,
         })
     }
 
@@ -59,9 +63,9 @@ impl Signals {
     }
 }
 
-/// Ends the process at the next signal, whatever is under way.
-pub(crate) async fn exit_at_the_next(mut signals: Signals) {
+/// Ends the process at the next signal, whatever is under way, and says why.
+pub(crate) async fn exit_at_the_next(mut signals: Signals, why: &'static str) {
     let signal = signals.next().await.as_raw_value();
-    tracing::warn!(signal, "told twice to stop, so nothing more is finished");
+    tracing::warn!(signal, "{why}");
     std::process::exit(128 + signal);
 }

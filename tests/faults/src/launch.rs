@@ -58,26 +58,6 @@ impl Launch {
         Ok(Self { command, folder })
     }
 
-    /// Like [`Self::new`]; a file that may not grow is an error to the node, where it would be a signal that ends it.
-    pub(crate) fn without_size_signal(settings: &[(&str, &str)]) -> Result<Self> {
-        let mut launch = Self::new(settings)?;
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .env_clear()
-            .args(["-c", "trap '' XFSZ; exec \"$0\""])
-            .arg(launch.command.get_program());
-        for (name, value) in launch.command.get_envs() {
-            value.map(|value| shell.env(name, value));
-        }
-        shell
-            .current_dir(launch.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        launch.command = shell;
-        Ok(launch)
-    }
-
     /// With one more setting, or another variable of its environment.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {

@@ -84,7 +84,10 @@ async fn statuses(target: Target, hostile: &Hostile) -> Result<Vec<u16>> {
 }
 
 fn taken() -> impl Iterator<Item = Hostile> + Clone {
-    let form = format!("ip=10.0.0.1&port=80&revision=a&tags={{{TAGS}}}&x={}", "x".repeat(60_000));
+    let form = format!(
+        "ip=10.0.0.1&port=80&revision=a&tags={{{TAGS}}}&x={}",
+        "x".repeat(60_000)
+    );
     let poll = format!("{{\"resource_names\": [\"web\"]{}}}", " ".repeat(1_000_000));
     [
         ("the largest form", HOSTS, FORM, form),

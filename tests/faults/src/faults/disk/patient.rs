@@ -147,8 +147,7 @@ impl Patient {
 }
 
 fn launch(disk: &Disk) -> Result<Launch> {
-    let launch =
-        Launch::without_size_signal(&[("BACKEND_STORAGE", "InFile"), ("HOST_TTL", "86400")])?;
+    let launch = Launch::new(&[("BACKEND_STORAGE", "InFile"), ("HOST_TTL", "86400")])?;
     Ok(launch.with("INFILE_PATH", disk.path().join("hosts.redb")))
 }
 
