@@ -80,6 +80,10 @@ pub(crate) fn read<T: DeserializeOwned>(
     path: &Path,
     known: &'static str,
 ) -> Result<(T, String), FileError> {
+    // Opening a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(FileError::damaged("it is no regular file"));
+    }
     let mut header = fs::read_to_string(path)?;
     let end = header.find('\n');
     let end = end.ok_or_else(|| FileError::damaged("it has no header"))?;

@@ -161,4 +161,14 @@ mod tests {
             assert_eq!(open(&path).all(), [(users.clone(), time(1))]);
         }
     }
+
+    #[test]
+    fn a_pipe_in_its_place_is_not_waited_for() {
+        let folder = tempdir().expect("a folder");
+        let path = folder.path().join("gone");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo runs").success());
+        let (_, error) = GoneFile::open(path);
+        assert!(matches!(error, Some(FileError::Damaged(_))), "{error:?}");
+    }
 }

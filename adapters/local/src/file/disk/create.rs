@@ -30,14 +30,12 @@ fn builder() -> Builder {
 
 /// Refuses what is there but can't be a file of ours.
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    // Not of the open file, for opening a pipe waits for a writer.
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io_error(path, "read", error)),
     };
-    let metadata = file
-        .metadata()
-        .map_err(|error| io_error(path, "read", error))?;
     if !metadata.is_file() {
         let what = if metadata.is_dir() {
             "a folder"
@@ -50,7 +48,7 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
         return Err(foreign(path, "is empty"));
     }
     let mut beginning = [0; MAGIC.len()];
-    match file.read_exact(&mut beginning) {
+    match File::open(path).and_then(|mut file| file.read_exact(&mut beginning)) {
         Ok(()) if beginning == MAGIC => Ok(()),
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
             Err(io_error(path, "read", error))

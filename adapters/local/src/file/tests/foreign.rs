@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use redb::Database;
 
@@ -66,6 +67,15 @@ fn a_folder_is_refused() {
     fs::create_dir(place.path()).expect("the folder is made");
     let error = refused(&place);
     assert!(error.to_string().contains("is a folder"), "{error}");
+}
+
+#[test]
+fn a_pipe_is_refused_and_nobody_waited_for_who_writes_to_it() {
+    let place = Place::new();
+    let made = Command::new("mkfifo").arg(place.path()).status();
+    assert!(made.expect("mkfifo runs").success());
+    let error = refused(&place);
+    assert!(error.to_string().contains("is no regular file"), "{error}");
 }
 
 #[test]
