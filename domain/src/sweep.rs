@@ -170,7 +170,9 @@ impl Registry {
         let now = self.lease.instant();
         let reading = self.repository.hosts_of(service, now).await?;
         if reading.stale.is_some() {
-            let what = "which hosts are expired can't be read".to_owned();
+            let what = format!(
+                "the hosts of {service} can't be read now, so none was released: /readyz says why"
+            );
             return Err(StoreError::Unavailable { what, source: None });
         }
         let mut removed = Vec::new();

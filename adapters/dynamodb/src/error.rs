@@ -9,15 +9,18 @@ use discovery_domain::StoreError;
 use crate::call::{Call, THROTTLED};
 
 /// The errors after which a request that is right may be done a moment later, throttling aside. Credentials are
-/// replaced while a node runs, so a refusal of those at hand is one of them.
-const PASSING: [&str; 11] = [
+/// replaced while a node runs, keys are unlocked and tables restored, so a refusal of those at hand is one of them.
+const PASSING: [&str; 14] = [
     "AccessDeniedException",
     "ExpiredTokenException",
+    "InaccessibleEncryptionCredentialsException",
     "IncompleteSignatureException",
     "InternalServerError",
     "InvalidSignatureException",
+    "KMSAccessDeniedException",
     "MissingAuthenticationTokenException",
     "ReplicatedWriteConflictException",
+    "ResourceNotFoundException",
     "ServiceUnavailable",
     "TransactionConflictException",
     "TransactionInProgressException",
@@ -53,10 +56,12 @@ where
     match error {
         SdkError::TimeoutError(_) => "no answer in time".into(),
         SdkError::ServiceError(answered) => {
-            let error = answered.err();
-            let code = error.code().unwrap_or("an error without a name");
+            let (error, status) = (answered.err(), answered.raw().status());
             let message = error.message().unwrap_or("no message");
-            format!("{code}: {message}")
+            error.code().map_or_else(
+                || format!("an answer of HTTP status {status} that is not DynamoDB's"),
+                |code| format!("{code}: {message}"),
+            )
         }
         SdkError::DispatchFailure(failure) => {
             causes(failure.as_connector_error().and_then(Error::source))
