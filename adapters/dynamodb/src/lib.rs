@@ -7,6 +7,7 @@ mod announcer;
 mod call;
 mod check_ins;
 mod client;
+mod clocks;
 mod date;
 mod error;
 mod expression;

@@ -4,12 +4,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use discovery_domain::{LeaseClock, Outage, StoreError};
 use tokio::sync::Mutex;
-use tracing::warn;
 
 use crate::DynamoDbHostRepository;
+use crate::clocks::{AHEAD, lead};
 use crate::date;
 use crate::expression::Expression;
 use crate::item::{IP_ADDRESS, Item, LAST_CHECK_IN, SERVICE, attribute, shaped_like_a_host, text};
@@ -21,16 +21,12 @@ const PROOF: &str = "last proof";
 /// The outages that nodes have lived through, for those that start later: the time at which the last proof was made
 /// does not tell them of any before it.
 const OUTAGES: &str = "outages";
-/// When a node last found that another's clock is ahead, and the later time that the other had recorded before.
-const AHEAD: &str = "clock_ahead";
-/// What was found of clocks so long before the last proof is over.
-const LONG_OVER: TimeDelta = TimeDelta::days(1);
 
 /// What this node has recorded in its life.
 pub(crate) struct Records {
     last: std::sync::Mutex<Option<DateTime<Utc>>>,
-    /// Whether the clock of another node was ahead lately.
-    saw_lead: AtomicBool,
+    /// Whether another clock was ahead of this node's lately.
+    pub(crate) saw_lead: AtomicBool,
     /// How often the end of an outage was recorded or could not be, and what came of it last: however many writes wait
     /// for that, there is one attempt at a time.
     attempts: AtomicU64,
@@ -66,32 +62,6 @@ impl DynamoDbHostRepository {
             self.compare_clocks(now, found).await;
         }
         Ok(before)
-    }
-
-    /// Where another node's clock is ahead, says so to the operator, and to nodes that start later: they would take the
-    /// last proof, or a check-in, for later than it was, and hosts for silent since.
-    async fn compare_clocks(&self, now: DateTime<Utc>, found: DateTime<Utc>) {
-        let lead = (found - now).to_std().unwrap_or_default();
-        let is_ahead = lead > LeaseClock::LONGEST_GAP;
-        let was_ahead = self.records.saw_lead.swap(is_ahead, Ordering::Relaxed);
-        if !is_ahead {
-            return;
-        }
-        if !was_ahead {
-            warn!(
-                ahead_s = lead.as_secs(),
-                "the clock of another node is ahead of this one's: set them both right"
-            );
-        }
-        let seen = Outage {
-            began: now,
-            ended: found,
-        };
-        // Where this fails it is found again before long.
-        let _ = self
-            .table
-            .record(now, &self.lease.outages(), Some(&seen))
-            .await;
     }
 
     /// Records an outage before anything else is written after it: a node that starts in between would take the first
@@ -203,13 +173,8 @@ fn outages(row: &Item) -> impl Iterator<Item = Outage> {
     texts.into_iter().flatten().filter_map(span)
 }
 
-/// How far ahead of another's a node's clock lately was, by a row that was last written then.
-fn lead(row: &Item, last: DateTime<Utc>) -> Option<TimeDelta> {
-    let seen = span(row.get(AHEAD)?)?;
-    (last - seen.began < LONG_OVER).then(|| seen.ended - seen.began)
-}
-
-fn span(value: &AttributeValue) -> Option<Outage> {
+/// A time and a later one.
+pub(crate) fn span(value: &AttributeValue) -> Option<Outage> {
     let (began, ended) = value.as_s().ok()?.split_once('/')?;
     Some(Outage {
         began: date::parse(began)?,
