@@ -58,10 +58,8 @@ impl DynamoDbHostRepository {
         let outages = self.lease.outages();
         let before = self.table.record(now, &outages, None).await?;
         let own = self.records.last().replace(now);
-        if let Some(found) = before.filter(|_| before != own) {
-            self.compare_clocks(now, found).await;
-        }
-        Ok(before)
+        self.compare_clocks(now, own, &before).await;
+        Ok(time(&before))
     }
 
     /// Records an outage before anything else is written after it: a node that starts in between would take the first
@@ -109,15 +107,14 @@ impl DynamoDbHostRepository {
 }
 
 impl Table {
-    /// Records a moment and the outages before it in the place of what was recorded last, and returns that moment. What
-    /// another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
+    /// Records a moment and the outages before it in the place of what was recorded last, and returns that. What another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
     /// What was found of clocks stays, unless there is news.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
         outages: &[Outage],
         ahead: Option<&Outage>,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+    ) -> Result<Item, StoreError> {
         let mut update = shaped_like_a_host(now, PROOF)
             .into_iter()
             .fold(Expression::default(), |update, (name, value)| {
@@ -130,9 +127,9 @@ impl Table {
         if let Some(ahead) = ahead {
             update = update.set(AHEAD, Some(text(written(ahead))));
         }
-        let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
+        let before = self.update(key(), &update, ReturnValue::AllOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
-        Ok(before.as_ref().and_then(time))
+        Ok(before.unwrap_or_default())
     }
 
     /// The failure of a write that had no condition.
