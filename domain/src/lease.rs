@@ -70,8 +70,6 @@ struct State {
     /// Whether the last proof from before the start is known.
     remembers: bool,
     outages: Outages,
-    /// By how much this node's wall clock is known to be ahead of another's.
-    lead: TimeDelta,
 }
 
 impl LeaseClock {
@@ -89,7 +87,6 @@ impl LeaseClock {
             started: clock.wall(),
             remembers: false,
             outages: Outages::default(),
-            lead: TimeDelta::zero(),
         };
         Self {
             clock,
@@ -146,17 +143,6 @@ impl LeaseClock {
         if (TimeDelta::zero()..=Self::MOST_AHEAD).contains(&lead) {
             self.state().outages.allow_for(lead);
         }
-    }
-
-    /// Notes by how much this node's clock is ahead of another's, zero where it is not known to be: a check-in that the
-    /// other took is that much younger than it seems. Tells whether that is news.
-    pub fn runs_ahead_by(&self, lead: TimeDelta) -> bool {
-        let mut state = self.state();
-        let known = state.lead;
-        if lead <= Self::MOST_AHEAD {
-            state.lead = lead;
-        }
-        known.is_zero() && !lead.is_zero()
     }
 
     /// Notes the last proof that the store remembers from before this node wrote to it: everything between that and
@@ -217,8 +203,7 @@ impl LeaseClock {
     }
 
     /// The lease time at which a row that this node sees for the first time had age zero (rules 2 and 4). A check-in
-    /// in the future counts as one of now, one in the midst of an outage shortens that, and where this node's clock is
-    /// known to be ahead, none is taken for older than it is by the other.
+    /// in the future counts as one of now, and one in the midst of an outage shortens that.
     pub fn first_sight(&self, last_check_in: DateTime<Utc>) -> LeaseInstant {
         let (now, wall) = (self.clock.monotonic(), self.clock.wall());
         let mut state = self.state();
@@ -228,7 +213,7 @@ impl LeaseClock {
             outage.between(last_check_in, wall)
         });
         let outages = state.outages.between(last_check_in, wall) + ongoing;
-        let age = wall - last_check_in - outages - state.lead;
+        let age = wall - last_check_in - outages;
         state.lease_at(now) - age.to_std().unwrap_or(Duration::ZERO)
     }
 

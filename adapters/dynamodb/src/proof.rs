@@ -58,8 +58,10 @@ impl DynamoDbHostRepository {
         let outages = self.lease.outages();
         let before = self.table.record(now, &outages, None).await?;
         let own = self.records.last().replace(now);
-        self.compare_clocks(now, own, &before).await;
-        Ok(time(&before))
+        if let Some(found) = before.filter(|_| before != own) {
+            self.compare_clocks(now, found).await;
+        }
+        Ok(before)
     }
 
     /// Records an outage before anything else is written after it: a node that starts in between would take the first
@@ -107,14 +109,15 @@ impl DynamoDbHostRepository {
 }
 
 impl Table {
-    /// Records a moment and the outages before it in the place of what was recorded last, and returns that. What another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
+    /// Records a moment and the outages before it in the place of what was recorded last, and returns that moment. What
+    /// another node has recorded of outages is replaced: this one has read it at its start, and lived through the rest.
     /// What was found of clocks stays, unless there is news.
     pub(crate) async fn record(
         &self,
         now: DateTime<Utc>,
         outages: &[Outage],
         ahead: Option<&Outage>,
-    ) -> Result<Item, StoreError> {
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut update = shaped_like_a_host(now, PROOF)
             .into_iter()
             .fold(Expression::default(), |update, (name, value)| {
@@ -127,9 +130,9 @@ impl Table {
         if let Some(ahead) = ahead {
             update = update.set(AHEAD, Some(text(written(ahead))));
         }
-        let before = self.update(key(), &update, ReturnValue::AllOld).await;
+        let before = self.update(key(), &update, ReturnValue::UpdatedOld).await;
         let before = before.map_err(|refusal| self.unconditional(refusal))?;
-        Ok(before.unwrap_or_default())
+        Ok(before.as_ref().and_then(time))
     }
 
     /// The failure of a write that had no condition.

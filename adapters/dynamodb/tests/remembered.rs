@@ -144,30 +144,6 @@ async fn rule_4_hosts_of_a_right_clock_are_not_taken_for_silent_where_another_wa
 }
 
 #[tokio::test]
-async fn rule_2_a_node_whose_clock_is_ahead_learns_so_and_takes_no_new_host_for_silent() {
-    let world = World::new().await;
-    let (right, clock) = (world.node().await, ManualClock::new());
-    let ahead = Node::start(world.emulator.url(), &clock, false).await;
-    let lead = TimeDelta::minutes(10);
-    clock.jump(lead);
-    for node in [&ahead, &right, &ahead] {
-        prove(node).await;
-        for clock in [&world.clock, &clock] {
-            clock.advance(Duration::from_secs(1));
-        }
-    }
-    right.register("web", "10.0.0.1").await;
-    let first = ahead.list("web").await.remove(0);
-    assert_eq!(age(&ahead, &first), Duration::ZERO);
-    clock.jump(-lead);
-    prove(&ahead).await;
-    let silent = world.clock.wall() - TimeDelta::minutes(2);
-    original_stores(&world, "old", "10.0.0.1", silent).await;
-    let old = ahead.list("old").await.remove(0);
-    assert!(age(&ahead, &old) >= Duration::from_secs(119), "{old:?}");
-}
-
-#[tokio::test]
 async fn a_clock_that_is_set_back_is_not_taken_for_that_of_another_node() {
     let world = World::new().await;
     let node = world.node().await;

@@ -91,23 +91,6 @@ fn rule_2_a_check_in_in_the_future_counts_as_one_of_now() {
 }
 
 #[test]
-fn rule_2_a_clock_that_is_known_to_be_ahead_makes_no_check_in_older_than_it_is() {
-    let (_, lease, now) = started();
-    let silent = now - TimeDelta::minutes(11);
-    for (lead, news, minutes) in [
-        (10, true, 1),
-        (10, false, 1),
-        (12, false, 0),
-        (0, false, 11),
-    ] {
-        assert_eq!(lease.runs_ahead_by(TimeDelta::minutes(lead)), news);
-        assert_eq!(age(&lease, silent), Duration::from_mins(minutes), "{lead}");
-    }
-    lease.runs_ahead_by(TimeDelta::hours(2));
-    assert_eq!(age(&lease, silent), Duration::from_mins(11));
-}
-
-#[test]
 fn rule_3_time_without_a_proof_counts_as_five_seconds_at_most() {
     let (clock, lease, _) = started();
     let began = lease.instant();
