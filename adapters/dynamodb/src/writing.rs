@@ -7,8 +7,9 @@ use crate::DynamoDbHostRepository;
 use crate::order::Turn;
 use crate::reading::Seen;
 
-/// How often a write is made again because another node wrote in between.
-pub(crate) const MOST_ROUNDS: usize = 32;
+/// How often a write is made again because another node wrote in between: more often than a host is written within the
+/// time that a write has, unless somebody does nothing else.
+pub(crate) const MOST_ROUNDS: usize = 256;
 
 /// How one attempt at a write ended, unless the store failed.
 pub(crate) enum Outcome<T> {
