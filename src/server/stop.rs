@@ -2,10 +2,14 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+
+/// How long the last line of a process that ends at once may take to be written.
+const LINE_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Whether the server stops. Cheap to ask at every request.
 #[derive(Default)]
@@ -67,5 +71,7 @@ impl Signals {
 pub(crate) async fn exit_at_the_next(mut signals: Signals, why: &'static str) {
     let signal = signals.next().await.as_raw_value();
     tracing::warn!(signal, "{why}");
+    // The line is written by a thread of its own.
+    tokio::time::sleep(LINE_PATIENCE).await;
     std::process::exit(128 + signal);
 }
