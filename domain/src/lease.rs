@@ -176,7 +176,7 @@ impl LeaseClock {
         if let Some(outage) = state.outage_at(now, wall) {
             outages.add(outage);
         }
-        let ended = outages.all().map(|&Outage { began, ended }| Outage {
+        let ended = outages.all().map(|Outage { began, ended }| Outage {
             began,
             ended: ended.min(wall),
         });
@@ -198,7 +198,7 @@ impl LeaseClock {
     /// How long before this node's start nothing is known to have been recorded, beside the outages that other nodes
     /// tell of.
     pub fn silent_before_start(&self) -> Duration {
-        let silent = self.state().outages.before_start();
+        let silent = self.state().outages.silent_before_start();
         silent.to_std().unwrap_or_default()
     }
 

@@ -16,7 +16,8 @@ pub struct Outage {
 pub(crate) struct Outages {
     /// Nodes have lived through these: they ran, and the store recorded nothing for them.
     lived_through: Vec<Outage>,
-    /// The time before this node's start from which nothing is known to have been recorded.
+    /// The time before this node's start from which nothing is known to have been recorded; it may meet those, or begin
+    /// after it has ended where a clock was ahead.
     before_start: Option<Outage>,
     /// How far ahead the clock may have been by which something was recorded before the start.
     lead: TimeDelta,
@@ -58,7 +59,6 @@ impl Outages {
         self.lived_through.push(sum);
         self.lived_through.sort_by_key(|known| known.ended);
         self.keep_the_most_that_fits();
-        self.begin_after_others();
     }
 
     /// Where there are too many, forgets what is long over. Of a node that starts again and again and always ends at
@@ -85,21 +85,18 @@ impl Outages {
 
     /// Notes the outage that ended with this node's start.
     pub(crate) fn add_before_start(&mut self, outage: Outage) {
-        let began = outage.began - self.lead;
-        self.before_start = Some(Outage { began, ..outage });
-        self.begin_after_others();
+        self.before_start = Some(outage);
     }
 
-    /// Keeps the outage before the start apart from those that it meets, for what it is shortened by need not shorten
-    /// them.
-    fn begin_after_others(&mut self) {
-        let Some(start) = &mut self.before_start else {
-            return;
-        };
-        let meets = |known: &&Outage| known.began < start.ended && start.began < known.ended;
+    /// The outage that ended with this node's start, if what was recorded last is that much older than it says. Kept apart
+    /// from those that it meets, for what it is shortened by need not shorten them.
+    fn before_start(&self, lead: TimeDelta) -> Option<Outage> {
+        let Outage { began, ended } = self.before_start?;
+        let began = began.checked_sub_signed(lead)?;
+        let meets = |known: &&Outage| known.began < ended && began < known.ended;
         let latest = self.lived_through.iter().rfind(meets);
-        start.began = latest.map_or(start.began, |known| known.ended);
-        self.before_start = self.before_start.filter(|start| start.began < start.ended);
+        let began = latest.map_or(began, |known| known.ended);
+        (began < ended).then_some(Outage { began, ended })
     }
 
     /// Shortens the outage that a check-in disproves, for it was recorded in the midst of it. The time before the start
@@ -108,7 +105,7 @@ impl Outages {
     /// clock, does not undo the rest.
     pub(crate) fn disproved_by(&mut self, check_in: DateTime<Utc>) {
         if let Some(start) = self.before_start.as_mut().filter(|o| check_in < o.ended) {
-            start.began = start.began.max(check_in - self.lead);
+            start.began = start.began.max(check_in);
         }
         for outage in self.lived_through.iter_mut().filter(|o| o.spans(check_in)) {
             if check_in - outage.began < outage.ended - check_in {
@@ -119,20 +116,24 @@ impl Outages {
         }
     }
 
-    /// How long the one before the start took.
-    pub(crate) fn before_start(&self) -> TimeDelta {
-        let outage = self.before_start;
+    /// How long the one before the start took, by what was recorded.
+    pub(crate) fn silent_before_start(&self) -> TimeDelta {
+        let outage = self.before_start(TimeDelta::zero());
         outage.map_or(TimeDelta::zero(), |outage| outage.ended - outage.began)
     }
 
     /// For how long since a check-in nobody could check in.
     pub(crate) fn between(&self, check_in: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
-        self.all().map(|outage| outage.between(check_in, now)).sum()
+        let all = self.lived_through.iter().copied();
+        all.chain(self.before_start(self.lead))
+            .map(|outage| outage.between(check_in, now))
+            .sum()
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Outage> {
-        self.lived_through.iter().chain(&self.before_start)
+    /// All of them by what was recorded, for others to make allowances for.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Outage> {
+        let start = self.before_start(TimeDelta::zero());
+        self.lived_through.iter().copied().chain(start)
     }
 }
 
@@ -152,7 +153,7 @@ mod tests {
     }
 
     fn all(outages: &Outages) -> Vec<Outage> {
-        outages.all().copied().collect()
+        outages.all().collect()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Keeps the lease clock running while the store can record, and tells whether it can.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use super::every;
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the store gets to answer in before the lease clock stops.
 const ANSWER: Duration = Duration::from_secs(1);
-/// After how many looks the store records a proof even though writes prove it all the time, so that a restart finds
-/// out when the last one was (liveness rule 4).
-const LOOKS_BETWEEN_RECORDS: u32 = 60;
+/// After how many looks at most the store records a proof even though writes prove it all the time, so that a restart
+/// finds out when the last one was (liveness rule 4). Nodes differ in that, and each from time to time: in lockstep they
+/// might never see that their clocks differ.
+const LOOKS_BETWEEN_RECORDS: RangeInclusive<u32> = 30..=60;
 
 /// What this node knows of its store.
 struct Prover {
@@ -27,6 +29,7 @@ struct Prover {
     watches_all: bool,
     /// Whether the store answered when last asked.
     answers: Option<bool>,
+    /// How many looks are left until the next record.
     looks: u32,
 }
 
@@ -43,7 +46,7 @@ pub(super) async fn keep_proving(
         table,
         watches_all,
         answers: None,
-        looks: 0,
+        looks: fastrand::u32(LOOKS_BETWEEN_RECORDS),
     };
     let mut ticks = every(PAUSE);
     loop {
@@ -57,13 +60,13 @@ pub(super) async fn keep_proving(
 
 impl Prover {
     fn is_due(&mut self) -> bool {
-        self.looks += 1;
+        self.looks = self.looks.saturating_sub(1);
         let stops = self.registry.lease().stops_within(PAUSE + ANSWER);
-        self.answers != Some(true) || stops || self.looks >= LOOKS_BETWEEN_RECORDS
+        self.answers != Some(true) || stops || self.looks == 0
     }
 
     async fn ask(&mut self) -> Result<(), StoreError> {
-        self.looks = 0;
+        self.looks = fastrand::u32(LOOKS_BETWEEN_RECORDS);
         self.registry.prove().await?;
         if self.watches_all {
             let services = self.registry.watch_all().await?.len();

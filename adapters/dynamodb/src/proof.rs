@@ -1,7 +1,7 @@
 //! The small shared row by which nodes prove that the store can record (liveness rules 3 and 4).
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use discovery_domain::{LeaseClock, Outage, StoreError};
 use tokio::sync::Mutex;
 
 use crate::DynamoDbHostRepository;
-use crate::clocks::{AHEAD, lead};
+use crate::clocks::{AHEAD, Reminder, lead};
 use crate::date;
 use crate::expression::Expression;
 use crate::item::{IP_ADDRESS, Item, LAST_CHECK_IN, SERVICE, attribute, shaped_like_a_host, text};
@@ -25,8 +25,7 @@ const OUTAGES: &str = "outages";
 /// What this node has recorded in its life.
 pub(crate) struct Records {
     last: std::sync::Mutex<Option<DateTime<Utc>>>,
-    /// Whether another clock was ahead of this node's lately.
-    pub(crate) saw_lead: AtomicBool,
+    pub(crate) reminder: Reminder,
     /// How often the end of an outage was recorded or could not be, and what came of it last: however many writes wait
     /// for that, there is one attempt at a time.
     attempts: AtomicU64,
@@ -37,14 +36,14 @@ impl Records {
     pub(crate) fn new() -> Self {
         Self {
             last: std::sync::Mutex::default(),
-            saw_lead: AtomicBool::new(false),
+            reminder: Reminder::default(),
             attempts: AtomicU64::new(0),
             last_attempt: Mutex::new(Ok(())),
         }
     }
 
     /// The moment that was recorded last.
-    fn last(&self) -> std::sync::MutexGuard<'_, Option<DateTime<Utc>>> {
+    pub(crate) fn last(&self) -> std::sync::MutexGuard<'_, Option<DateTime<Utc>>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,7 +58,7 @@ impl DynamoDbHostRepository {
         let before = self.table.record(now, &outages, None).await?;
         let own = self.records.last().replace(now);
         if let Some(found) = before.filter(|_| before != own) {
-            self.compare_clocks(now, found).await;
+            self.compare_clocks(found).await;
         }
         Ok(before)
     }

@@ -218,6 +218,28 @@ fn rule_4_a_lead_of_another_clock_hides_nothing_of_the_time_before_the_start() {
 }
 
 #[test]
+fn rule_4_what_a_lead_adds_to_the_time_before_the_start_is_told_to_nobody() {
+    let (_, lease, now) = started();
+    let began = now - TimeDelta::seconds(5);
+    lease.remember_lead(TimeDelta::seconds(40));
+    lease.remember_proof(began);
+    assert_eq!(lease.outages(), [Outage { began, ended: now }]);
+    assert_eq!(lease.silent_before_start(), Duration::from_secs(5));
+}
+
+#[test]
+fn rule_4_a_lead_counts_where_the_last_proof_is_still_to_come() {
+    let (_, lease, now) = started();
+    lease.remember_lead(TimeDelta::seconds(40));
+    lease.remember_proof(now + TimeDelta::seconds(30));
+    assert_eq!(
+        age(&lease, now - TimeDelta::seconds(15)),
+        Duration::from_secs(5)
+    );
+    assert_eq!(lease.outages(), []);
+}
+
+#[test]
 fn rule_4_a_lead_of_more_than_an_hour_is_not_believed() {
     for lead in [TimeDelta::minutes(61), TimeDelta::minutes(-1)] {
         let (_, clock, now) = started();
